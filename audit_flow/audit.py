@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from audit_flow.checks.tables import suites_of
-from audit_flow.collectors import collect
+from audit_flow.collectors import Collected, collect
 from audit_flow.collectors.overlap import overlaps
 from audit_flow.collectors.tables import validate_tables
 from audit_flow.digests import DigestCache
@@ -34,9 +34,25 @@ def audit(
     ``tables`` is a validator that is under way already; without one, one is started. ``trust`` is
     the verifier's: whose signatures count, and for what.
     """
+    collected = gather(
+        release, policy, runs, progress=progress, cache=cache, tables=tables, trust=trust
+    )
+    record = link(collected.subject, collected.claims, collected.evidence)
+    return AuditResult(record=record, verdict=judge(record, policy))
+
+
+def gather(
+    release: Release,
+    policy: Policy,
+    runs: Iterable[Evidence] = (),
+    *,
+    progress: Progress | None = None,
+    cache: DigestCache | None = None,
+    tables: ExpectationsBeside | None = None,
+    trust: TrustFile | None = None,
+) -> Collected:
+    """Collect everything that an audit goes by: the first step of ``audit``, with its arguments."""
     collected = collect(release, runs, progress, cache, trust)
     validations = validate_tables(release, collected.evidence, suites_of(policy), tables)
     found = overlaps(release, collected.evidence)
-    collected = replace(collected, evidence=(*collected.evidence, *validations, *found))
-    record = link(collected.subject, collected.claims, collected.evidence)
-    return AuditResult(record=record, verdict=judge(record, policy))
+    return replace(collected, evidence=(*collected.evidence, *validations, *found))

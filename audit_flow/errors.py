@@ -9,6 +9,8 @@
     ├── EvidenceError       evidence could not be read (becomes an ERROR finding, exit 3)
     │   ├── MissingEvidence evidence is named but is not there (becomes UNPROVEN, exit 3)
     │   └── SignatureError  a signature can't be read as one, or could not be made (exit 3)
+    ├── ApprovalError       a decision of a reviewer can't be taken as it was made (exit 3)
+    │   └── StaleDecision   what was decided on has changed since, or somebody decided meanwhile
     ├── AttestationError    an attestation is not the one that a gate requires (exit 3)
     ├── PublishError        an upload was not begun, or nobody could look at it (exit 3)
     └── RecordError         a record could not be written to, or read back from, a store (exit 3)
@@ -68,6 +70,14 @@ class AttestationError(AuditFlowError):
 
 class PublishError(AuditFlowError):
     """A release was not uploaded, or what was uploaded could not be looked at."""
+
+
+class ApprovalError(AuditFlowError):
+    """A reviewer's decision can't be taken, or the history of decisions was altered."""
+
+
+class StaleDecision(ApprovalError):
+    """A decision is about digests that are not those of now, or was overtaken by another."""
 
 
 class RecordError(AuditFlowError):

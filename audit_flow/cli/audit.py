@@ -23,7 +23,8 @@ EXIT = {"PASSED": 0, "FAILED": 1, "INCONCLUSIVE": 3}
 @click.argument("manifest", type=click.Path(path_type=Path), default=Path("release.yaml"))
 @click.option("--policy", default="default", show_default=True, help="A bundled policy or a file.")
 @click.option(
-    "--format", "form", type=click.Choice(["text", "json", "html"]), default="text",
+    "--format", "form", type=click.Choice(["text", "json", "html", "github", "junit", "sarif"]),
+    default="text",
     show_default=True, help="What to print on standard output.",
 )  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path), help="Write the report to a file.")

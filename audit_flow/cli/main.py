@@ -53,6 +53,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "fingerprint",
         "Write a model's small fingerprint, or find the nearest.",
     ),
+    "dashboard": (
+        "dashboard",
+        "dashboard",
+        "Look at audits in a browser, approve or refuse a release.",
+    ),
     "policy": ("policy", "policy", "List, show, lint and test policies."),
 }
 

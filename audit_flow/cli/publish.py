@@ -104,7 +104,7 @@ def _order(release: Path, chosen: dict[str, Any]) -> Order:
         policy=policy,
         stranger=load_policy(chosen["stranger_policy"]),
         target=_target(chosen["repo"], chosen["branch"], chosen["endpoint"]),
-        terms=_terms(policy, chosen["check"]),
+        terms=terms_of(policy, chosen["check"]),
         signed=_signed(chosen["attestation"], chosen["trust"]),
         tokens=_tokens(chosen["token_file"], chosen["read_token_file"]),
         replace=chosen["replace"],
@@ -134,7 +134,7 @@ def _staging(text: str, target: Target) -> Target:
     return found
 
 
-def _terms(policy: Policy, check: str | None) -> PublishTerms:
+def terms_of(policy: Policy, check: str | None) -> PublishTerms:
     """Return the policy's terms; the operator may ask for more than they do, never for less."""
     from audit_flow.errors import InputError
     from audit_flow.model import PublishTerms
@@ -167,16 +167,17 @@ def _tokens(write: Path | None, read: Path | None) -> Tokens:
     from audit_flow.errors import InputError
     from audit_flow.publish import Tokens
 
-    token = _token(write) if write else os.environ.get(TOKEN, "").strip()
+    token = read_token(write) if write else os.environ.get(TOKEN, "").strip()
     if not token:
         raise InputError(
             "no token", expected="a token that may write to the repository",
             remedy=f"Set {TOKEN}, or name a file with --token-file",
         )  # fmt: skip
-    return Tokens(token, _token(read) if read else None)
+    return Tokens(token, read_token(read) if read else None)
 
 
-def _token(path: Path) -> str:
+def read_token(path: Path) -> str:
+    """Read a token from a file that holds nothing else; raises InputError."""
     from audit_flow.errors import InputError
 
     text = read_file(path, 4096).decode("ascii", "replace").strip()

@@ -53,8 +53,10 @@ _FILE = click.Path(path_type=Path)
 @click.option("--hub", metavar="URL", help="The Hub  [default: HF_ENDPOINT, or huggingface.co].")
 @click.option("--anonymous", is_flag=True, help="Send no token: see what anybody sees.")
 @trust_options
-@click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text",
-              show_default=True, help="What to print on standard output.")  # fmt: skip
+@click.option("--format", "form",
+              type=click.Choice(["text", "json", "html", "github", "junit", "sarif"]),
+              default="text", show_default=True,
+              help="What to print on standard output.")  # fmt: skip
 @click.option("--output", type=_FILE, help="Write the report to a file.")
 @click.option("--verbose", "-v", is_flag=True, help="Show every finding, passed ones too.")
 def verify(repo: str, **options: Any) -> int:

@@ -4,6 +4,7 @@ from audit_flow.collectors.collect import (
     Collected,
     claims_of_its_own,
     collect,
+    hash_release,
     one_each,
     unread,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "claims_of_its_own",
     "collect",
     "detect",
+    "hash_release",
     "one_each",
     "owner",
     "unread",

@@ -13,6 +13,7 @@ from audit_flow.collectors.dvc_ledger import read_dvc_file, read_ledger, relevan
 from audit_flow.collectors.evidence_signature import believed, evidence_signatures
 from audit_flow.collectors.interface import Family, SourceFile
 from audit_flow.collectors.model_card import read_card
+from audit_flow.collectors.one_each import one_each
 from audit_flow.collectors.openness import components, terms
 from audit_flow.collectors.own_claims import claims_of_its_own
 from audit_flow.collectors.readers import detect
@@ -34,7 +35,6 @@ from audit_flow.model import (
     Trust,
     TrustFile,
     WeightsDigest,
-    content_digest,
 )
 from audit_flow.sources.folder import Folder, is_folder
 from audit_flow.sources.hashing import Hashed, Progress, Wanted, hash_all
@@ -111,36 +111,28 @@ def collect(
     return Collected(_subject(manifest, evidence), claims, evidence)
 
 
+def hash_release(
+    release: Release, progress: Progress | None = None, cache: DigestCache | None = None
+) -> str | None:
+    """Hash what an audit of this release will read; return the root of the released weights.
+
+    With a ``cache`` the audit then reads nothing of it again. None where there are no weights, or
+    where they can't be read: the audit tells why.
+    """
+    path = release.manifest.weights
+    hashed = hash_all(release.folder, _wanted(release, _stages(_Pass(release))), progress, cache)
+    if path is None or path in hashed.failed:
+        return None
+    try:
+        return weights_digest(release.folder, path, hashed, "released").root_sha256
+    except AuditFlowError:
+        return None
+
+
 def _first_line(error: Exception) -> str:
     # An OSError's own text holds absolute paths, which differ between machines.
     text = (error.strerror or "") if isinstance(error, OSError) else str(error)
     return text.partition("\n")[0][:300]
-
-
-def one_each(evidence: list[Evidence]) -> tuple[Evidence, ...]:
-    """Return each fact once; two facts under one name are refused, so that none hides another."""
-    kept: dict[str, Evidence] = {}
-    for item in evidence:
-        first = kept.setdefault(item.id, item)
-        if first != item:
-            error = EvidenceError(
-                f"two different facts are called {item.id}",
-                expected="each fact once",
-                remedy="Name each result once",
-            )
-            both = unread("fact", item.source, error)
-            kept[both.id] = both
-            _keep_lower(kept, first, item)
-    return tuple(kept.values())
-
-
-def _keep_lower(kept: dict[str, Evidence], first: Evidence, item: Evidence) -> None:
-    """Keep the same of two in whatever order they came: the lower run, else by their content."""
-    kept[item.id] = min(first, item, key=_rank)
-
-
-def _rank(item: Evidence) -> tuple[float, str]:
-    return (item.fraction if isinstance(item, EvalRun) else 0.0, content_digest(item))
 
 
 def _read_files(found: _Pass, manifest: ReleaseManifest) -> None:
@@ -374,4 +366,4 @@ def _subject(manifest: ReleaseManifest, evidence: tuple[Evidence, ...]) -> Subje
     )
 
 
-__all__ = ["Collected", "claims_of_its_own", "collect", "one_each", "unread"]
+__all__ = ["Collected", "claims_of_its_own", "collect", "hash_release", "one_each", "unread"]

@@ -56,6 +56,7 @@ from audit_flow.model.overlap_facts import Decontamination, FoundItem, Overlap
 from audit_flow.model.policy import Level, Policy, PublishTerms, Rule, Waiver
 from audit_flow.model.publication import Publication, PublicationCheck, PublishedFile
 from audit_flow.model.record import Gap, GapTopic, LineageRecord, Link
+from audit_flow.model.review import Decided, Decision, Review
 from audit_flow.model.signature_facts import FileDifference, Signature, SignerFacts, Step
 from audit_flow.model.training_facts import (
     CheckpointIndex,
@@ -104,6 +105,8 @@ __all__ = [
     "ClaimKind",
     "ConfigValue",
     "DatasetDigest",
+    "Decided",
+    "Decision",
     "Declared",
     "DeclaredEndpoint",
     "Decontamination",
@@ -148,6 +151,7 @@ __all__ = [
     "PublishTerms",
     "PublishedFile",
     "ReleaseTerms",
+    "Review",
     "Revocation",
     "Rule",
     "SampleSummary",

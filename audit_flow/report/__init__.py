@@ -1,14 +1,24 @@
-"""Reports: an audit's outcome as terminal text, as versioned JSON, as one HTML page."""
+"""Reports: an audit's outcome as terminal text, versioned JSON, one HTML page, or for CI."""
 
 from __future__ import annotations
 
 from audit_flow.errors import InputError
+from audit_flow.report.github import GithubFormat
 from audit_flow.report.html import HtmlFormat
 from audit_flow.report.interface import AuditResult, ReportFormat
 from audit_flow.report.json_format import JsonFormat
+from audit_flow.report.junit import JunitFormat
+from audit_flow.report.sarif import SarifFormat
 from audit_flow.report.text import TextFormat
 
-FORMATS: tuple[ReportFormat, ...] = (TextFormat(), JsonFormat(), HtmlFormat())
+FORMATS: tuple[ReportFormat, ...] = (
+    TextFormat(),
+    JsonFormat(),
+    HtmlFormat(),
+    GithubFormat(),
+    JunitFormat(),
+    SarifFormat(),
+)
 
 
 def render(

@@ -95,10 +95,11 @@ def _neutral(value: Any) -> Any:
 
 @cache
 def _template() -> Template:
-    return _environment().get_template("report.html.j2")
+    return environment().get_template("report.html.j2")
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return the Jinja environment that escapes and neutralises every text that it prints."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

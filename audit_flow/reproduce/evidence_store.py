@@ -173,10 +173,7 @@ def operator_store(release: Folder, *, writing: bool = False) -> EvidenceStore:
     Raises InputError when it lies inside the release and is written to, or holds runs: a
     repository could bring runs, and the key to seal them.
     """
-    stated = os.environ.get("XDG_STATE_HOME", "")
-    # The XDG specification has relative paths ignored.
-    top = Path(stated) if Path(stated).is_absolute() else Path.home() / ".local" / "state"
-    store = EvidenceStore((top / "audit-flow").resolve())
+    store = EvidenceStore(state_home())
     if store.home.is_relative_to(release.ceiling) and (writing or store.exists()):
         raise InputError(
             f"the state folder {store.home} lies inside the release or its project",
@@ -184,6 +181,14 @@ def operator_store(release: Folder, *, writing: bool = False) -> EvidenceStore:
             remedy="Set XDG_STATE_HOME to another folder",
         )
     return store
+
+
+def state_home() -> Path:
+    """Return the folder that the account which runs this keeps its state in."""
+    stated = os.environ.get("XDG_STATE_HOME", "")
+    # The XDG specification has relative paths ignored.
+    top = Path(stated) if Path(stated).is_absolute() else Path.home() / ".local" / "state"
+    return (top / "audit-flow").resolve()
 
 
 def _name(index: int) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from audit_flow import __version__
 from audit_flow.errors import AuditFlowError, InputError, MissingEvidence
-from audit_flow.model import Evidence, Unread
+from audit_flow.model import Evidence, Unread, content_digest
 from audit_flow.reproduce.combine import combine
 from audit_flow.reproduce.confined import Folder
 from audit_flow.reproduce.evidence_store import Entry, EvidenceStore, operator_store
@@ -19,13 +20,21 @@ from audit_flow.sources.manifest import Release, ReproduceEntry
 Progress = Callable[[int], None]
 
 
-def reproductions(release: Release, progress: Progress | None = None) -> tuple[Evidence, ...]:
-    """Return the runs that the operator keeps of this release; what none is kept of is run now."""
-    return recompute(release, progress, operator_store(release.folder))
+def reproductions(
+    release: Release, progress: Progress | None = None, root: str | None = None
+) -> tuple[Evidence, ...]:
+    """Return the runs that the operator keeps of this release; what none is kept of is run now.
+
+    ``root`` is the root digest of the released weights, where they were hashed already.
+    """
+    return recompute(release, progress, operator_store(release.folder), root)
 
 
 def recompute(
-    release: Release, progress: Progress | None = None, store: EvidenceStore | None = None
+    release: Release,
+    progress: Progress | None = None,
+    store: EvidenceStore | None = None,
+    root: str | None = None,
 ) -> tuple[Evidence, ...]:
     """Return the runs of every evaluation under ``reproduce`` on the released weights.
 
@@ -35,7 +44,7 @@ def recompute(
     """
     found: list[Evidence] = []
     done = 0
-    root = _root(release) if store and store.exists() else None
+    root = (root or _root(release)) if store and store.exists() else None
     for entry in release.manifest.reproduce:
         before = done
 
@@ -51,6 +60,23 @@ def recompute(
         runs = combine(e.run for e in kept if e.run)
         found += runs or (_now(release, entry, step),)
     return tuple(found)
+
+
+def measurement_key(release: Release, entry: ReproduceEntry, root: str) -> str | None:
+    """Return what the runs of one entry depend on, as one SHA-256; None where it can't be told.
+
+    That are the weights (``root``), the task and its data by digest, the entry as it is written,
+    the runs that are kept of it, and the version of this program.
+    """
+    try:
+        key, _ = read_key(release, entry, root, entry.adapter)
+        store = operator_store(release.folder)
+        kept = store.entries(key, every_adapter=True) if store.exists() else ()
+        names = ["/".join(e.path.parts[-2:]) for e in kept]
+    except AuditFlowError:
+        return None
+    parts = {"key": key.plain(), "entry": entry.model_dump(mode="json"), "kept": names}
+    return content_digest({**parts, "version": __version__})
 
 
 def _root(release: Release) -> str | None:

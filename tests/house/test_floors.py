@@ -22,24 +22,28 @@ FAMILIES = {
         {
             "announcement",
             "collect",
+            "one_each",
             "readers",
             "dataset_folders",
             "declared",
             "decontamination",
             "dvc_ledger",
-            "evidence_signature",
             "model_card",
+            "signature",
+            "weights",
+            "evidence_signature",
             "openness",
             "overlap",
             "own_claims",
             "record_signature",
-            "signature",
             "tables",
             "weight_comparison",
-            "weights",
         },
     ),
-    "report": ("__init__", {"announced", "reading", "neutral", "plot", "chain", "terminal"}),
+    "report": (
+        "__init__",
+        {"announced", "findings", "reading", "neutral", "plot", "chain", "terminal"},
+    ),
 }
 
 

@@ -13,7 +13,9 @@ from tests.report import builders, parts
 
 
 def test_the_formats_are_listed() -> None:
-    assert [known.name for known in FORMATS] == ["text", "json", "html"]
+    assert [known.name for known in FORMATS] == [
+        "text", "json", "html", "github", "junit", "sarif",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", [known.name for known in FORMATS])
@@ -26,7 +28,7 @@ def test_the_same_audit_gives_the_same_bytes_ending_in_a_newline(name: str, audi
 
 
 def test_an_unknown_format_is_the_operators_error() -> None:
-    with pytest.raises(InputError, match=r"'pdf'.*text, json, html"):
+    with pytest.raises(InputError, match=r"'pdf'.*text, json, html, github, junit, sarif"):
         render("pdf", builders.passed())
 
 

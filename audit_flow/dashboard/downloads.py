@@ -1,0 +1,64 @@
+"""Every table as a file: CSV for spreadsheets, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from audit_flow.dashboard import searching, tables
+from audit_flow.dashboard.comparing import compare
+from audit_flow.dashboard.library import Missing
+from audit_flow.dashboard.site import Site, site_of
+
+
+def releases(request: Request) -> Response:
+    """Return the audits that the list shows, all pages."""
+    site = site_of(request)
+    query = searching.parse_query(request.query_params)
+    rows = site.library.rows()
+    page = searching.select(rows, query, size=max(len(rows), 1))
+    return _file(tables.releases(page.rows), request)
+
+
+def of_audit(request: Request) -> Response:
+    """Return one table of an audit."""
+    site = site_of(request)
+    audit, name = site.audit(request.path_params["key"]), request.path_params["table"]
+    if name == "reviews":
+        return _file(_reviews(site, audit.key), request)
+    if name not in tables.AUDIT_TABLES:
+        raise Missing(name)
+    return _file(tables.of_audit(name, audit.result), request)
+
+
+def reviews(request: Request) -> Response:
+    """Return the history of reviews."""
+    entries = (entry for _, entry in site_of(request).library.reviews())
+    return _file(tables.reviews(entries), request)
+
+
+def comparison(request: Request) -> Response:
+    """Return the changes between two audits."""
+    site = site_of(request)
+    before, after = (request.query_params.get(n, "") for n in ("before", "after"))
+    changes = compare(site.audit(before).result, site.audit(after).result)
+    return _file(tables.changes(changes), request)
+
+
+def _reviews(site: Site, key: str) -> tables.Table:
+    decided = site.audit(key).decided
+    entries = [e for _, e in site.library.reviews() if e.review.decided == decided]
+    return tables.reviews(entries)
+
+
+def _file(table: tables.Table, request: Request) -> Response:
+    form = request.path_params["form"]
+    if form == "csv":
+        text, kind = table.csv(), "text/csv; charset=utf-8"
+    else:
+        text, kind = json.dumps(table.plain(), allow_nan=False) + "\n", "application/json"
+    name = f'attachment; filename="{table.name}.{form}"'
+    data = text.encode("utf-8", "backslashreplace")
+    return Response(data, media_type=kind, headers={"Content-Disposition": name})

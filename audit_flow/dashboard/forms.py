@@ -1,0 +1,186 @@
+"""The pages that take something: a draft, a decision, a repository to verify, a token."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from audit_flow.approval import Asked
+from audit_flow.dashboard import announcing, reviewing
+from audit_flow.dashboard.guard import set_cookie
+from audit_flow.dashboard.identity import by_token
+from audit_flow.dashboard.library import Audit, Missing
+from audit_flow.dashboard.pages import standing_of
+from audit_flow.dashboard.site import Site, form_of, site_of, visitor_of
+from audit_flow.errors import ApprovalError, InputError
+from audit_flow.report.reading import Reading
+
+
+async def announcement(request: Request) -> Response:
+    """Mark each number and superlative of a draft that was pasted."""
+    site = site_of(request)
+    form = await form_of(request, site) if request.method == "POST" else None
+    return await run_in_threadpool(_announcement, request, site, form)
+
+
+def _announcement(request: Request, site: Site, form: Mapping[str, str] | None) -> Response:
+    audit = site.audit(request.path_params["key"])
+    text = (form or {}).get("text", "")
+    draft, problem = None, ""
+    if form is not None:
+        try:
+            draft = announcing.read(text, audit.result)
+        except InputError as error:
+            problem = str(error)
+    return site.render(
+        request,
+        "announcement.html.j2",
+        422 if problem else 200,
+        audit=audit,
+        verdict=audit.result.verdict,
+        record=audit.result.record,
+        r=Reading(audit.result),
+        text=text,
+        draft=draft,
+        problem=problem,
+        claim_numbers={c.id: n for n, c in enumerate(audit.result.record.claims)},
+        **standing_of(site, audit),
+    )
+
+
+async def review(request: Request) -> Response:
+    """Show what is to be decided on, or take a decision."""
+    site = site_of(request)
+    if request.method != "POST":
+        return await run_in_threadpool(_review_page, request, site, request.path_params["key"])
+    form = await form_of(request, site)
+    return await run_in_threadpool(_decide, request, site, form)
+
+
+def _decide(request: Request, site: Site, form: Mapping[str, str]) -> Response:
+    key = request.path_params["key"]
+    try:
+        asked = asked_in(form)
+        entry = reviewing.take(site, key, asked, visitor_of(request).name)
+    except (ApprovalError, InputError) as error:
+        status = 422 if isinstance(error, InputError) else 409
+        return _review_page(request, site, key, status, str(error), form.get("reason", ""))
+    return RedirectResponse(f"/audits/{key}/review?kept={entry.sha256}", 303)
+
+
+def asked_in(form: Mapping[str, str]) -> Asked:
+    """Return the decision in a form; raises InputError."""
+    digests = {
+        name: form.get(name, "") or None
+        for name in ("record_sha256", "verdict_sha256", "policy_sha256", "subject_sha256")
+    }
+    try:
+        return Asked.model_validate(
+            {
+                "decision": form.get("decision", ""),
+                "reason": form.get("reason", ""),
+                "decided": digests,
+                "seen": form.get("seen", ""),
+            }
+        )
+    except ValidationError as error:
+        raise InputError(
+            "a decision that is not complete", expected="approve or refuse, and a reason",
+            remedy="Choose one of the two and write why",
+        ) from error  # fmt: skip
+
+
+def _review_page(
+    request: Request, site: Site, key: str, status: int = 200, problem: str = "", reason: str = ""
+) -> Response:
+    # What is decided on is read and hashed again each time that it is shown.
+    audit: Audit = site.audit(key, again=True)
+    kept = request.query_params.get("kept", "")
+    return site.render(
+        request,
+        "review.html.j2",
+        status,
+        audit=audit,
+        verdict=audit.result.verdict,
+        record=audit.result.record,
+        r=Reading(audit.result),
+        decided=audit.decided,
+        problem=problem,
+        reason=reason,
+        kept=kept if kept in site.notes else "",
+        notes=site.notes.get(kept, ()),
+        others=site.library.of_release(key),
+        **standing_of(site, audit),
+    )
+
+
+def reviews(request: Request) -> Response:
+    """Show the history of reviews."""
+    site = site_of(request)
+    problem, found = "", []
+    try:
+        found = site.library.reviews()
+    except ApprovalError as error:
+        problem = str(error)
+    keys = {row.record_sha256: row.run_id for row in site.library.rows()}
+    return site.render(request, "reviews.html.j2", reviews=found, problem=problem, keys=keys)
+
+
+async def verify(request: Request) -> Response:
+    """Take a repository's name and start verifying it, or show what runs."""
+    site = site_of(request)
+    problem, name = "", ""
+    if request.method == "POST":
+        form = await form_of(request, site)
+        name = form.get("repository", "")
+        try:
+            job = site.verifier.ask(name)
+        except InputError as error:
+            problem = str(error)
+        else:
+            return RedirectResponse(f"/verify/{job.id}", 303)
+    return site.render(
+        request, "verify.html.j2", 422 if problem else 200, jobs=site.verifier.jobs,
+        hubs=site.verifier.hubs, problem=problem, name=name,
+    )  # fmt: skip
+
+
+def verification(request: Request) -> Response:
+    """Show how far one verification is."""
+    site = site_of(request)
+    job = site.verifier.job(request.path_params["job"])
+    if job is None:
+        raise Missing("verification")
+    reading = Reading(job.result) if job.result else None
+    return site.render(request, "verification.html.j2", job=job, r=reading)
+
+
+async def login(request: Request) -> Response:
+    """Take a token and remember its owner in the browser."""
+    site = site_of(request)
+    problem = ""
+    if request.method == "POST":
+        form = await form_of(request, site)
+        name = by_token(form.get("token", ""), site.settings.tokens)
+        if name is not None:
+            return _with_cookie(site, name)
+        problem = "This token is not known."
+    return site.render(request, "login.html.j2", 403 if problem else 200, problem=problem)
+
+
+async def logout(request: Request) -> Response:
+    """Forget who the browser's owner is."""
+    site = site_of(request)
+    await form_of(request, site)
+    return _with_cookie(site, None)
+
+
+def _with_cookie(site: Site, name: str | None) -> Response:
+    answer = RedirectResponse("/" if name else "/login", 303)
+    value = site.sessions.cookie(site.sessions.fresh(name))
+    answer.headers["Set-Cookie"] = set_cookie(value, https=site.settings.is_https)
+    return answer

@@ -1,0 +1,154 @@
+"""The gate that every request passes: host, size, identity, and the headers of every answer."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from audit_flow.dashboard.identity import (
+    COOKIE,
+    SESSION_SECONDS,
+    Sessions,
+    Visitor,
+    by_proxy,
+    by_token,
+)
+from audit_flow.dashboard.settings import MAX_BODY, Settings
+
+CSP: Final = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS: Final = {
+    "Content-Security-Policy": CSP,
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "X-Robots-Tag": "noindex",
+}
+_OPEN_PATHS = ("/static/", "/login", "/healthz")
+_SAFE_METHODS = {"GET", "HEAD"}
+_METHODS = _SAFE_METHODS | {"POST"}
+
+
+class Guard:
+    """ASGI middleware around the whole application; steps are in the order of their numbers."""
+
+    def __init__(self, app: ASGIApp, settings: Settings, sessions: Sessions) -> None:
+        self._app = app
+        self._settings = settings
+        self._sessions = sessions
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it before anything else sees it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        visitor, cookie = self._visitor(headers)
+        answer = _Answer(send, cookie, self._settings.is_https, scope["path"])
+        refusal = self._refusal(scope, headers, visitor)
+        if refusal is not None:
+            await refusal(scope, receive, answer)
+            return
+        scope.setdefault("state", {})["visitor"] = visitor
+        await self._app(scope, receive, answer)
+
+    def _refusal(self, scope: Scope, headers: Headers, visitor: Visitor) -> Response | None:
+        # Step 1: the name that was asked for is one of ours (no DNS rebinding).
+        if headers.get("host", "").lower() not in self._settings.hosts:
+            return PlainTextResponse("This is not the address of the dashboard.\n", 421)
+        # Step 2: a method that is served, and a body of known and bearable size.
+        if scope["method"] not in _METHODS:
+            return _told(scope, 405, "method not allowed")
+        size = headers.get("content-length", "0")
+        if not size.isdigit() or int(size) > MAX_BODY or "transfer-encoding" in headers:
+            return _told(scope, 413, f"the request is over {MAX_BODY} bytes, or of unknown size")
+        # Step 3: where visitors have names, nobody reads without one.
+        if self._settings.has_identities and visitor.name is None:
+            return _login(scope)
+        # Step 4: what changes something was sent from our own page, or with a token of its own.
+        if scope["method"] not in _SAFE_METHODS and not self._is_ours(headers, visitor):
+            return _told(scope, 403, "the request did not come from a page of the dashboard")
+        return None
+
+    def _visitor(self, headers: Headers) -> tuple[Visitor, str | None]:
+        """Return who asks, and the cookie that his browser is to be given."""
+        kind, _, token = headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer":
+            return Visitor("bearer", by_token(token.strip(), self._settings.tokens), "bearer"), None
+        cookie = Request({"type": "http", "headers": headers.raw}).cookies.get(COOKIE, "")
+        visit = self._sessions.visitor(cookie)
+        named = by_proxy(headers, self._settings.proxy)
+        if visit is None:
+            visit = self._sessions.fresh()
+            return self._through_proxy(visit, named), self._sessions.cookie(visit)
+        return self._through_proxy(visit, named), None
+
+    def _through_proxy(self, visit: Visitor, named: str | None) -> Visitor:
+        return Visitor(visit.nonce, named, "proxy") if named else visit
+
+    def _is_ours(self, headers: Headers, visitor: Visitor) -> bool:
+        if visitor.is_bearer:
+            return True
+        origin = headers.get("origin")
+        if origin is None:
+            return headers.get("sec-fetch-site") == "same-origin"
+        scheme = "https" if self._settings.is_https else "http"
+        return origin.lower() == f"{scheme}://{headers.get('host', '').lower()}"
+
+
+class _Answer:
+    """Sends an answer with the headers that every answer has."""
+
+    def __init__(self, send: Send, cookie: str | None, https: bool, path: str) -> None:
+        self._send = send
+        self._cookie = cookie
+        self._https = https
+        self._is_static = path.startswith("/static/")
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers.update(HEADERS)
+            headers.setdefault("Cache-Control", "no-cache" if self._is_static else "no-store")
+            if self._https:
+                headers["Strict-Transport-Security"] = "max-age=31536000"
+            if self._cookie and not self._is_static and "set-cookie" not in headers:
+                headers.append("Set-Cookie", set_cookie(self._cookie, https=self._https))
+        await self._send(message)
+
+
+def set_cookie(value: str, *, https: bool) -> str:
+    """Return the header that keeps a visit in a browser, out of reach of scripts."""
+    secure = "; Secure" if https else ""
+    return f"{COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={SESSION_SECONDS}{secure}"
+
+
+def is_api(scope: Scope) -> bool:
+    """Say whether a program asks, which wants JSON."""
+    return str(scope["path"]).startswith("/api/")
+
+
+def _told(scope: Scope, status: int, what: str) -> Response:
+    headers = {"Allow": "GET, HEAD, POST"} if status == 405 else None
+    if is_api(scope):
+        return JSONResponse({"error": what}, status, headers=headers)
+    return PlainTextResponse(f"{what}\n", status, headers=headers)
+
+
+def _login(scope: Scope) -> Response | None:
+    path = str(scope["path"])
+    if path.startswith(_OPEN_PATHS):
+        return None
+    if is_api(scope) or scope["method"] not in _SAFE_METHODS:
+        headers = {"WWW-Authenticate": "Bearer"}
+        return JSONResponse({"error": "who asks is not known"}, 401, headers=headers)
+    return RedirectResponse("/login", 303)

@@ -1,0 +1,45 @@
+"""The way from a manifest to a verdict, as tasks: hash → measure → collect → link → judge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from audit_flow.sources.manifest import load
+from flows.shown import show
+from flows.states import tell_gate
+from flows.tasks import (
+    collect_task,
+    hash_task,
+    judge_task,
+    link_task,
+    measure_task,
+    open_store,
+    record_task,
+)
+from flows.values import Audited, Hashed, Job, Measured
+
+
+def measured(job: Job) -> tuple[Hashed, list[Measured]]:
+    """Hash the release and run its evaluations, each as a task of its own."""
+    hashed = hash_task.submit(job).result()
+    numbers = range(len(load(Path(job.manifest)).manifest.reproduce))
+    started = [measure_task.submit(job, number, hashed) for number in numbers]
+    return hashed, [future.result() for future in started]
+
+
+def audited(job: Job) -> Audited:
+    """Audit a release on the bytes of now: the same record and verdict as the command line's."""
+    opened = open_store.submit(job)
+    _, runs = measured(job)
+    record = link_task(collect_task.submit(job, runs).result())
+    found = Audited(record=record, verdict=judge_task(job, record))
+    opened.wait()
+    return found
+
+
+def recorded(job: Job, found: Audited) -> str:
+    """Keep an audit in MLflow, show it, tell the gate's event; return where it is kept."""
+    stored = record_task(job, found)
+    show(found, stored)
+    tell_gate(found.verdict)
+    return f"MLflow run {stored.run_id}"

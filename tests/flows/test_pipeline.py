@@ -1,0 +1,166 @@
+"""The whole way through a real server, worker and Hub: published, blocked, refused."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from audit_flow.approval import History
+from audit_flow.approval.prefect_http import PrefectHttp
+from audit_flow.model import Publication
+from audit_flow.publish import read_publication
+from audit_flow.sources.manifest import load
+from tests.attestation.desk import NOW, SIGNER, trust_in
+from tests.flows.pipeline import ROOT, Pipeline
+from tests.flows.releases import REVIEWER, approve, chosen, published, waiting_record
+from tests.hub.server import OWNER, HubServer
+from tests.publish.releases import ATTRIBUTES, Small, served
+
+pytestmark = pytest.mark.slow
+
+
+def test_approved_it_is_published_once_and_stated(
+    pipeline: Pipeline, hub: HubServer, release: Small
+) -> None:
+    run = pipeline.run("release/release", **chosen(release, hub))
+    pipeline.wait(run, waiting=True)
+    assert hub.writes() == []
+    record = waiting_record(pipeline, run)
+
+    # An empty answer is no answer.
+    for given in ({}, None, {"decision": "approve", **REVIEWER}):
+        said = pipeline.resume(run, given)
+        assert said["status"] == "REJECT"
+        assert "required" in said["details"]["reason"]
+    answer = {"decision": "approve", "record_sha256": record, **REVIEWER}
+    assert pipeline.resume(run, answer)["status"] == "ACCEPT"
+    state = pipeline.wait(run)
+    assert (state["type"], state["name"]) == ("COMPLETED", "Completed"), pipeline.told(run)
+
+    assert published(hub) == 1
+    assert {k: v for k, v in served(hub).items() if k in release.files()} == release.files()
+    (entry,) = History(release.root / ".audit-flow" / "reviews").read()
+    assert entry.review.reviewer == "Ada"
+    assert entry.review.decided.record_sha256 == record
+    assert entry.bundle is not None, "signed with the key of the run"
+    statement = (release.root / "publication" / "publication.sigstore.json").read_bytes()
+    stated = read_publication(statement, trust_in(SIGNER), NOW.replace(year=2030))
+    assert isinstance(stated, Publication)
+    assert stated.commit == hub.head("acme/small")
+    assert stated.record_sha256 == record
+    kinds = {a["type"] for a in pipeline.artifacts(run)}
+    assert {"markdown", "table"} <= kinds
+
+
+def test_a_tampered_release_is_blocked_and_the_hub_hears_nothing(
+    pipeline: Pipeline, hub: HubServer, release: Small
+) -> None:
+    release.flip("model/model-00001-of-00002.safetensors")
+    run = pipeline.run("release/release", **chosen(release, hub))
+    state = pipeline.wait(run)
+    assert (state["type"], state["name"]) == ("FAILED", "Blocked"), pipeline.told(run)
+    assert "checksums.match" in state["message"]
+    assert hub.requests == []
+    assert not {"publish", "attest"} & {t["name"].partition("-")[0] for t in pipeline.tasks(run)}
+    pipeline.until(
+        lambda: bool(pipeline.events("audit-flow.gate.blocked")), 30, "the event is there"
+    )
+
+
+def test_a_refused_release_is_not_published(
+    pipeline: Pipeline, hub: HubServer, release: Small
+) -> None:
+    run = pipeline.run("release/release", **chosen(release, hub))
+    pipeline.wait(run, waiting=True)
+    approve(pipeline, run, "refuse")
+    state = pipeline.wait(run)
+    assert (state["type"], state["name"]) == ("FAILED", "Refused"), pipeline.told(run)
+    assert "Ada" in state["message"]
+    assert hub.writes() == []
+    # Asked anew, the refusal stands.
+    second = pipeline.run("release/release", **chosen(release, hub))
+    assert pipeline.wait(second)["name"] == "Refused"
+    assert hub.writes() == []
+
+
+def test_silence_is_no_approval(pipeline: Pipeline, hub: HubServer, release: Small) -> None:
+    run = pipeline.run("release/release", **chosen(release, hub, review_seconds=10))
+    pipeline.wait(run, waiting=True)
+    assert pipeline.wait(run)["type"] == "FAILED"
+    assert hub.writes() == []
+
+
+def test_a_state_that_is_set_by_hand_publishes_nothing(
+    pipeline: Pipeline, hub: HubServer, release: Small
+) -> None:
+    run = pipeline.run("release/release", **chosen(release, hub))
+    pipeline.wait(run, waiting=True)
+    # Scheduled again without an answer, it asks again, or breaks down: it never goes on.
+    pipeline.again(run)
+    pipeline.until(lambda: settled(pipeline, run), 240, "the run waits or has ended", run)
+    assert hub.writes() == []
+
+
+def settled(pipeline: Pipeline, run: str) -> bool:
+    state = pipeline.flow_run(run)["state"]
+    assert state["type"] != "COMPLETED"
+    return state["type"] == "FAILED" or (state["type"], state["name"]) == ("PAUSED", "Suspended")
+
+
+def test_an_approval_of_another_record_opens_nothing(
+    pipeline: Pipeline, hub: HubServer, release: Small
+) -> None:
+    run = pipeline.run("release/release", **chosen(release, hub))
+    pipeline.wait(run, waiting=True)
+    old = waiting_record(pipeline, run)
+    # The card is edited while the reviewer reads.
+    release.write("README.md", "---\nlicense: mit\n---\n# Other\n")
+    pipeline.resume(run, {"decision": "approve", "record_sha256": old, **REVIEWER})
+    # The record of now is another one: it waits for an answer of its own.
+    pipeline.until(lambda: waits_for_another(pipeline, run, old), 240, "the run waits again", run)
+    pipeline.resume(run, {"decision": "approve", "record_sha256": old, **REVIEWER})
+    state = pipeline.wait(run)
+    assert (state["type"], state["name"]) == ("FAILED", "Refused"), pipeline.told(run)
+    assert old in state["message"]
+    assert hub.writes() == []
+
+
+def waits_for_another(pipeline: Pipeline, run: str, old: str) -> bool:
+    found = [r for r in PrefectHttp(pipeline.api).runs() if r.id == run]
+    assert found, pipeline.told(run)
+    return found[0].waits and found[0].record_sha256 != old
+
+
+def test_digit_adder_goes_the_whole_way(
+    pipeline: Pipeline, hub_server: HubServer, tmp_path: Path
+) -> None:
+    hub_server.add_token(OWNER, "write", token="hf_pipeline")
+    hub_server.add_repo("acme/digit-adder", {".gitattributes": ATTRIBUTES})
+    for name in ("dvc.yaml", "dvc.lock"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    place = tmp_path / "examples" / "digit-adder"
+    shutil.copytree(ROOT / "examples" / "digit-adder", place)
+    manifest = place / "release.yaml"
+    run = pipeline.run(
+        "release/release", manifest=str(manifest), repo="acme/digit-adder", endpoint=hub_server.url
+    )
+    pipeline.wait(run, waiting=True)
+    approve(pipeline, run)
+    state = pipeline.wait(run)
+    assert state["type"] == "COMPLETED", pipeline.told(run)
+    assert published(hub_server, "acme/digit-adder") == 1
+    assert load(manifest).manifest.release.name == "digit-adder"
+    # Resumed, it evaluated nothing again; nor does an audit after the card was edited.
+    assert measurements(pipeline, run) == ["Cached", "Cached"]
+    card = place / "model" / "README.md"
+    card.write_text(card.read_text() + "\nMore words.\n")
+    again = pipeline.run("audit-release/audit-release", manifest=str(manifest))
+    pipeline.wait(again)
+    assert measurements(pipeline, again) == ["Cached", "Cached"]
+
+
+def measurements(pipeline: Pipeline, run: str) -> list[str]:
+    names = ("measure-0", "measure-1")
+    return [t["state"]["name"] for t in pipeline.tasks(run) if t["name"] in names]
