@@ -18,7 +18,7 @@ from pydantic import Field
 from audit_flow.approval import Answer, decided_on, standing
 from audit_flow.approval.waiting import TAG
 from audit_flow.errors import ApprovalError
-from audit_flow.model import Verdict
+from audit_flow.model import Verdict, content_digest
 from audit_flow.store.note import summary
 from flows.states import tell
 from flows.tasks import review_task, reviews_of
@@ -65,8 +65,9 @@ def _ask(audited: Audited, seconds: int) -> Answer:
         f"Read the audit, then approve or refuse it. The record that you decide on:\n\n{digest}\n\n"
     )
     wanted = Approval.with_initial_data(description=text + summary(audited.record, audited.verdict))
-    # By its record: an answer that was given about another record is never found again.
-    given = suspend_flow_run(wait_for_input=wanted, timeout=seconds, key=f"review-{digest}")
+    # By its verdict: what was answered about another record or policy is never found again.
+    key = f"review-{content_digest(audited.verdict)}"
+    given = suspend_flow_run(wait_for_input=wanted, timeout=seconds, key=key)
     return Answer.model_validate({name: getattr(given, name) for name in Answer.model_fields})
 
 

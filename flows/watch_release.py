@@ -9,6 +9,7 @@ from prefect import State, flow, task
 
 from audit_flow.attestation.stored import parse
 from audit_flow.cli.writing import write_whole
+from audit_flow.errors import EvidenceError
 from audit_flow.model import HubListing, LineageRecord, Verdict, canonical_json, sha256_hex
 from audit_flow.reproduce.evidence_store import state_home
 from audit_flow.sources.folder import MIB, Folder
@@ -26,14 +27,21 @@ _MAX_BYTES = 512 * MIB
 @task(name="compare", **FRESH)
 def compare_task(repo: str, now: Audited, place: str, accept: str | None) -> Watched:
     """Hold a look against the kept one; the first look, or one that is accepted, is kept."""
-    commit = next(iter(now.record.of(HubListing))).commit
+    commit = _commit(now.record)
     before = _kept(Path(place))
     if before is None or accept == commit:
         _keep(Path(place), now)
         return Watched(repo=repo, commit=commit, audited=now)
     found = changes(before.record, now.record, (before.verdict, now.verdict))
-    since = next((h.commit for h in before.record.of(HubListing)), None)
-    return Watched(repo=repo, commit=commit, audited=now, since=since, changes=found)
+    return Watched(
+        repo=repo, commit=commit, audited=now, since=_commit(before.record), changes=found
+    )
+
+
+def _commit(record: LineageRecord) -> str:
+    for listing in record.of(HubListing):
+        return listing.commit
+    raise EvidenceError("a look without a listing", expected="the files of one commit")
 
 
 def _kept(place: Path) -> Audited | None:
