@@ -46,16 +46,17 @@ def read(text: str, result: AuditResult) -> Draft:
         raise InputError(f"over {MAX_STATEMENTS:,} numbers", expected="a draft for people")
     marks = marked(found, result)
     lines = plain.expandtabs(4).split("\n")
-    shown = tuple(_pieces(line, n, marks) for n, line in enumerate(lines[:_MAX_LINES], start=1))
+    by_line: dict[int, list[Marked]] = {}
+    for mark in marks:
+        by_line.setdefault(mark.statement.line, []).append(mark)
+    shown = tuple(_pieces(x, by_line.get(n, [])) for n, x in enumerate(lines[:_MAX_LINES], start=1))
     return Draft(marks, shown, len(lines) > _MAX_LINES)
 
 
-def _pieces(
-    line: str, number: int, marks: tuple[Marked, ...]
-) -> tuple[tuple[str, Marked | None], ...]:
+def _pieces(line: str, marks: list[Marked]) -> tuple[tuple[str, Marked | None], ...]:
     pieces: list[tuple[str, Marked | None]] = []
     at = 0
-    for mark in (m for m in marks if m.statement.line == number):
+    for mark in marks:
         start = line.find(mark.statement.text, max(mark.statement.column - 1, at))
         if start < 0:
             continue

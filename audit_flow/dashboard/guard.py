@@ -69,7 +69,11 @@ class Guard:
         if scope["method"] not in _METHODS:
             return _told(scope, 405, "method not allowed")
         size = headers.get("content-length", "0")
-        if not size.isdigit() or int(size) > MAX_BODY or "transfer-encoding" in headers:
+        if (
+            not (size.isascii() and size.isdigit())
+            or int(size) > MAX_BODY
+            or "transfer-encoding" in headers
+        ):
             return _told(scope, 413, f"the request is over {MAX_BODY} bytes, or of unknown size")
         # Step 3: where visitors have names, nobody reads without one.
         if self._settings.has_identities and visitor.name is None:
@@ -101,8 +105,11 @@ class Guard:
         origin = headers.get("origin")
         if origin is None:
             return headers.get("sec-fetch-site") == "same-origin"
-        scheme = "https" if self._settings.is_https else "http"
-        return origin.lower() == f"{scheme}://{headers.get('host', '').lower()}"
+        ours = {f"{'https' if self._settings.is_https else 'http'}://{headers['host'].lower()}"}
+        if self._settings.public_url:
+            # A proxy may ask us under our own name; the browser knows the public one.
+            ours.add(self._settings.public_url.rstrip("/").lower())
+        return origin.lower() in ours
 
 
 class _Answer:

@@ -11,8 +11,9 @@ from typing import Any
 
 from audit_flow.approval import Entry, History, Standing, standing
 from audit_flow.approval.decide import decided_on
+from audit_flow.dashboard.proving import Prover
 from audit_flow.dashboard.settings import Root
-from audit_flow.errors import ApprovalError, AuditFlowError
+from audit_flow.errors import ApprovalError, AuditFlowError, RecordError
 from audit_flow.model import Decided
 from audit_flow.report.interface import AuditResult
 from audit_flow.store.listing import AuditRow
@@ -62,10 +63,13 @@ class Library:
         self._kept: OrderedDict[str, tuple[float, Audit]] = OrderedDict()
         self._visiting: dict[str, Audit] = {}
         self._stop = threading.Event()
+        self.prover = Prover(self.audit)
 
     def start(self) -> None:
         """List the stores now and from time to time, beside the requests."""
         threading.Thread(target=self._keep_fresh, name="audit-index", daemon=True).start()
+        prove, stop = self.prover.run, (self._stop,)
+        threading.Thread(target=prove, args=stop, name="audit-proof", daemon=True).start()
 
     def stop(self) -> None:
         """End the listing."""
@@ -103,7 +107,12 @@ class Library:
         if kept is not None and not again and time.monotonic() - at < _KEPT_SECONDS:
             return kept
         number, row = self._find(key)
-        record, verdict = self._places[number].shelf.read(key)
+        try:
+            record, verdict = self._places[number].shelf.read(key)
+        except RecordError:
+            self.prover.told(key, "altered")
+            raise
+        self.prover.told(key, "proven")
         audit = Audit(key, AuditResult(record=record, verdict=verdict), row.recorded, number)
         with self._lock:
             self._kept[key] = (time.monotonic(), audit)

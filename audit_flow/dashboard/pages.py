@@ -38,10 +38,13 @@ def releases(request: Request) -> Response:
     site = site_of(request)
     query = searching.parse_query(request.query_params)
     runs, problem = site.runs()
+    page = searching.select(site.library.rows(), query)
+    site.library.prover.want(row.run_id for row in page.rows)
     return site.render(
         request,
         "releases.html.j2",
-        page=searching.select(site.library.rows(), query),
+        page=page,
+        proof=site.library.prover.state,
         outcomes=searching.OUTCOMES,
         statuses=_LISTED,
         unknown=COULD_NOT_LOOK,

@@ -39,8 +39,8 @@ def test_a_run_is_resumed_with_the_decision(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("status", "raw", "answer"),
-    [(500, None, "ACCEPT"), (200, b"<html>", "ACCEPT"), (200, None, "REJECT"), (302, None, "ACCEPT"),
-     (200, b"[]", "ACCEPT"), (200, b"", "ACCEPT")],
+    [(500, None, "ACCEPT"), (200, b"<html>", "ACCEPT"), (200, None, "REJECT"),
+     (302, None, "ACCEPT"), (200, b"[]", "ACCEPT"), (200, b"", "ACCEPT")],
 )  # fmt: skip
 def test_an_answer_that_is_no_yes_is_an_error(
     tmp_path: Path, status: int, raw: bytes | None, answer: str

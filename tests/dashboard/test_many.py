@@ -23,7 +23,8 @@ def multiply(root: Path, run_id: str) -> None:
     """Copy one run's row and tags under thousands of names."""
     with closing(sqlite3.connect(root / "mlflow.db")) as db:
         names = [row[1] for row in db.execute("PRAGMA table_info(runs)")]
-        run = dict(zip(names, db.execute("SELECT * FROM runs WHERE run_uuid = ?", (run_id,)).fetchone(), strict=True))  # fmt: skip
+        found = db.execute("SELECT * FROM runs WHERE run_uuid = ?", (run_id,)).fetchone()
+        run = dict(zip(names, found, strict=True))
         tags = db.execute("SELECT key, value FROM tags WHERE run_uuid = ?", (run_id,)).fetchall()
         for number in range(COUNT):
             key = f"{number:032x}"

@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import re
+import time
+from importlib.resources import files
 
 import pytest
 
@@ -32,6 +34,13 @@ def test_the_list_shows_verdicts(served: Served) -> None:
     assert "2 releases found" in text
     assert re.search(r"reflection.*?FAILED", text, re.S)
     assert re.search(r"digit-adder.*?PASSED", text, re.S)
+
+
+def test_rows_that_are_seen_are_proven(served: Served) -> None:
+    visitor, end = served.browser(), time.monotonic() + 60
+    while "being proven" in visitor.get("/").text.partition("<footer")[0]:
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +84,8 @@ def test_what_was_not_assessed_stands_beside_what_passed(served: Served, passed:
 
 def test_every_link_of_every_page_leads_somewhere(served: Served, passed: str, failed: str) -> None:
     visitor, seen = served.browser(), set[str]()
-    todo = ["/", f"/audits/{passed}", f"/audits/{failed}/lineage", f"/compare?before={passed}&after={failed}"]  # fmt: skip
+    todo = ["/", f"/audits/{passed}", f"/audits/{failed}/lineage"]
+    todo.append(f"/compare?before={passed}&after={failed}")
     while todo:
         path = todo.pop()
         if path in seen:
@@ -140,3 +150,11 @@ def test_an_announcement_is_marked(served: Served, passed: str) -> None:
 @pytest.mark.parametrize("draft", ["", "   ", "x" * 200_001])
 def test_a_draft_that_is_none_is_refused(served: Served, passed: str, draft: str) -> None:
     assert served.browser().send(f"/audits/{passed}/announcement", {"text": draft}).status == 422
+
+
+def test_the_dashboard_hides_no_part_of_the_reports_plot() -> None:
+    own = files("audit_flow.dashboard").joinpath("static/dashboard.css").read_text("utf-8")
+    parts = files("audit_flow.report").joinpath("templates/parts.html.j2").read_text("utf-8")
+    drawn = set(re.findall(r'<(?:rect|line|svg|circle) class="([\w-]+)"', parts)) - {"icon"}
+    assert {"bar", "zone", "claim", "mdo"} <= drawn
+    assert [name for name in drawn if re.search(rf"\.{name}\b(?!-)", own)] == []

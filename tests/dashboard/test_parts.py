@@ -27,7 +27,7 @@ from tests.store.releases import digest, eval_run, record_of
 
 def row(number: int, **changes: str) -> AuditRow:
     parts = {"run_id": f"{number:032x}", "name": f"model {number}", "outcome": "PASSED"}
-    return AuditRow(**{**parts, **changes}, recorded=number, record_sha256=digest(str(number)))  # type: ignore[arg-type]
+    return AuditRow(**{**parts, **changes}, recorded=number, record_sha256=digest(str(number)))
 
 
 def test_a_link_is_a_line_with_its_digest() -> None:
@@ -97,8 +97,7 @@ def released(files: dict[str, str]) -> WeightsDigest:
 
 def listing(files: dict[str, tuple[str, str]]) -> HubListing:
     found = tuple(
-        HubFile(path=p, size=1, blob_sha1="0" * 40, sha256=h, read=r)  # type: ignore[arg-type]
-        for p, (h, r) in files.items()
+        HubFile(path=p, size=1, blob_sha1="0" * 40, sha256=h, read=r) for p, (h, r) in files.items()
     )
     return HubListing(
         id="hub", source="hub", trust=Trust.FETCHED, endpoint="https://hub", repo="a/b",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,19 @@ def test_a_run_that_was_tampered_with_is_not_decided_on(desk: Served, root: Path
     (path,) = root.glob(f"artifacts/**/{key}/artifacts/record.json")
     path.write_bytes(path.read_bytes().replace(b"digit-adder", b"digit-adding"))
     assert visitor.post(f"/audits/{key}/review", form).status == 503
+    assert "altered or unreadable" in visitor.get("/").text
     assert desk.site.library.reviews() == []
+
+
+def test_a_tampered_run_is_marked_in_the_list_without_being_opened(root: Path) -> None:
+    run_id = record(root, good())
+    (path,) = root.glob(f"artifacts/**/{run_id}/artifacts/verdict.json")
+    path.write_bytes(path.read_bytes().replace(b"digit-adder", b"digit-adding"))
+    with serving(root) as running:
+        end = time.monotonic() + 60
+        while "altered or unreadable" not in running.browser().get("/").text:
+            assert time.monotonic() < end
+            time.sleep(0.1)
 
 
 def test_two_reviewers_at_once_do_not_overwrite_each_other(desk: Served) -> None:
