@@ -131,9 +131,9 @@ def _roots(releases: tuple[Path, ...], options: dict[str, Any]) -> tuple[Root, .
 
 
 def _proxy(options: dict[str, Any]) -> Proxy | None:
-    from audit_flow.cli.signing_options import read_file
     from audit_flow.dashboard.identity import Proxy
     from audit_flow.errors import InputError
+    from audit_flow.sources.whole_file import read_file
 
     header, secret = options["proxy_header"], options["proxy_secret"]
     if not header and not secret:
@@ -157,9 +157,9 @@ def _hubs(hubs: tuple[str, ...]) -> tuple[str, ...]:
 def _signer(key: Path | None) -> Signer | None:
     if key is None:
         return None
-    from audit_flow.cli.signing_options import read_file
     from audit_flow.signing import KeySigner
     from audit_flow.signing.keys import load_private_key
+    from audit_flow.sources.whole_file import read_file
 
     password = os.environ.get("AUDIT_FLOW_KEY_PASSWORD")
     pem = read_file(key, 100_000)
