@@ -38,6 +38,7 @@ from audit_flow.checks.training import JobFinished, TrainingClaims
 from audit_flow.checks.training_agreement import NumbersAgree
 from audit_flow.checks.training_compute import ComputePossible, ComputeUsual
 from audit_flow.checks.training_described import CheckpointsListed, JobDescribed
+from audit_flow.checks.training_nodes import NodesWatched
 from audit_flow.checks.training_numbers import NumbersPossible
 from audit_flow.checks.training_times import TimesInOrder
 
@@ -67,6 +68,7 @@ CHECKS: tuple[Check, ...] = (
     ContaminationChecked(),
     DecontaminationShown(),
     JobDescribed(),
+    NodesWatched(),
     NumbersPossible(),
     NumbersAgree(),
     TimesInOrder(),

@@ -69,14 +69,18 @@ def readings(rng: random.Random, node: int) -> str:
     lines = [head]
     for second in range(2, SECONDS - 1, 4):
         when = START + timedelta(seconds=second, milliseconds=rng.randrange(1000))
-        for gpu in range(GPUS_EACH):
-            lines.append(
-                f"{when:%Y/%m/%d %H:%M:%S}.{when.microsecond // 1000:03d}, {gpu}, {GPU},"
-                f" GPU-{node}{gpu}c0ffee-0000-4000-8000-00000000000{gpu}, {rng.randrange(88, 100)}"
-                f" %, {rng.randrange(30, 60)} %, {rng.randrange(6100, 6140)} MiB,"
-                f" {rng.uniform(110, 148):.2f} W, {rng.randrange(60, 75)}"
-            )
+        lines += [_reading(rng, when, node, gpu) for gpu in range(GPUS_EACH)]
     return "\n".join(lines) + "\n"
+
+
+def _reading(rng: random.Random, when: datetime, node: int, gpu: int) -> str:
+    cells = (
+        f"{when:%Y/%m/%d %H:%M:%S}.{when.microsecond // 1000:03d}", str(gpu), GPU,
+        f"GPU-{node}{gpu}c0ffee-0000-4000-8000-00000000000{gpu}", f"{rng.randrange(88, 100)} %",
+        f"{rng.randrange(30, 60)} %", f"{rng.randrange(6100, 6140)} MiB",
+        f"{rng.uniform(110, 148):.2f} W", str(rng.randrange(60, 75)),
+    )  # fmt: skip
+    return ", ".join(cells)
 
 
 def trainer_state(rng: random.Random) -> dict[str, Any]:
@@ -103,7 +107,8 @@ def trainer_state(rng: random.Random) -> dict[str, Any]:
 def config() -> dict[str, Any]:
     """Return the configuration of the job."""
     return {
-        "model": "audit-flow/cluster-adder", "dataset": "data/train.jsonl", "seed": 7,
+        "model": "audit-flow/cluster-adder", "base_model": "audit-flow/digit-adder-base",
+        "dataset": "data/train.jsonl", "seed": 7,
         "steps": STEPS, "per_device_train_batch_size": BATCH_EACH,
         "gradient_accumulation_steps": 1, "world_size": WORLD, "max_seq_length": LENGTH,
         "learning_rate": 0.0025,
@@ -114,7 +119,8 @@ def pipeline() -> dict[str, Any]:
     """Return the stages of dvc.yaml."""
     model = sorted(p.as_posix() for p in Path("model").glob("*") if p.name != "README.md")
     results = sorted(p.as_posix() for p in Path("results").glob("*"))
-    read = ["src/train.py", "configs/train.yaml", "data/train.jsonl"]
+    base = sorted(p.as_posix() for p in Path("base").glob("*"))
+    read = ["src/train.py", "configs/train.yaml", "data/train.jsonl", *base]
     return {
         "train": {
             "cmd": "srun python src/train.py configs/train.yaml",
@@ -152,7 +158,7 @@ def locked(stages: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Write every file that is simulated, then the ledger."""
-    rng = random.Random(20261121)  # noqa: S311  figures of an example, no secrets
+    rng = random.Random(20261121)
     for folder in ("logs", "configs"):
         Path(folder).mkdir(exist_ok=True)
     Path("logs/sacct.txt").write_text(sacct(), "utf-8")
