@@ -36,7 +36,7 @@ from audit_flow.checks.structure import NoPickle, SafetensorsStructure
 from audit_flow.checks.tables import TablesAsExpected
 from audit_flow.checks.training import JobFinished, TrainingClaims
 from audit_flow.checks.training_agreement import NumbersAgree
-from audit_flow.checks.training_compute import ComputePossible, ComputeUsual
+from audit_flow.checks.training_compute import ComputePossible, ComputeUsual, ThroughputUsual
 from audit_flow.checks.training_described import CheckpointsListed, JobDescribed
 from audit_flow.checks.training_nodes import NodesWatched
 from audit_flow.checks.training_numbers import NumbersPossible
@@ -74,6 +74,7 @@ CHECKS: tuple[Check, ...] = (
     TimesInOrder(),
     ComputePossible(),
     ComputeUsual(),
+    ThroughputUsual(),
     CheckpointsListed(),
     SafetensorsStructure(),
     NoPickle(),
