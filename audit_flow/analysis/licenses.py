@@ -90,7 +90,7 @@ _LLAMAS = {
 }
 _RAIL = frozenset({"openrail", "openrail++", "bigscience-openrail-m", "creativeml-openrail-m",
                    "bigcode-openrail-m", "bigscience-bloom-rail-1.0"})  # fmt: skip
-# Licences that the Creative Commons organisation lists as compatible with BY-SA 4.0 are allowed too.
+# Those that Creative Commons lists as compatible with BY-SA 4.0 are allowed too.
 _TERMS: dict[str, tuple[tuple[str, ...], str]] = {
     "llama2": (("llama2",), "ai.meta.com/llama/license, 1.b.i: a copy of the agreement goes along"),
     "gemma": (("gemma",), "ai.google.dev/gemma/terms, 3.1: its use restrictions go along"),
