@@ -41,7 +41,7 @@ def signed(
         token = running_sigstore.issuer.token(EMAIL)
         keyless = ("--sigstore", "--identity-token", token, "--trust-config", str(config))
         done = built.train(signer=keyless)
-        signer = signer_of(running_sigstore, roles=("training",))
+        signer = signer_of(running_sigstore).model_copy(update={"roles": ("training",)})
         trust = trust_in(running_sigstore, signer=signer)
         assert EMAIL in done.stderr
     assert done.returncode == 0, done.stderr
