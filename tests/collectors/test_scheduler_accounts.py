@@ -151,6 +151,12 @@ def document(start: int = 1_700_000_000, length: int = 7200) -> dict[str, Any]:
     return {"meta": {"slurm": {}}, "jobs": [job]}
 
 
+def part(data: dict[str, Any], *, step: bool) -> dict[str, Any]:
+    job: dict[str, Any] = data["jobs"][0]
+    found: dict[str, Any] = job["steps"][0] if step else job
+    return found
+
+
 def read_json(root: Path, data: dict[str, Any]) -> GpuJob:
     (root / "sacct.json").write_text(json.dumps(data))
     source = SourceFile(Folder.at(root), "sacct.json")
@@ -162,11 +168,11 @@ def read_json(root: Path, data: dict[str, Any]) -> GpuJob:
 def test_the_same_of_json(tmp_path: Path) -> None:
     good = read_json(tmp_path, document())
     assert (good.disordered, good.impossible, good.gpu_hours) == (None, None, 16)
-    for place in (lambda j: j, lambda j: j["steps"][0]):
+    for step in (False, True):
         data = document()
-        times = place(data["jobs"][0])["time"]
+        times = part(data, step=step)["time"]
         times["start"], times["end"] = times["end"], times["start"]
         assert read_json(tmp_path, data).disordered
         data = document()
-        place(data["jobs"][0])["time"]["elapsed"] = 720
+        part(data, step=step)["time"]["elapsed"] = 720
         assert "apart" in (read_json(tmp_path, data).impossible or "")
