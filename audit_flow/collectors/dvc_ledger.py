@@ -19,6 +19,7 @@ from audit_flow.sources.folder import Folder
 from audit_flow.sources.settings import flatten
 
 MAX_STAGES = 5_000
+LOCK_SCHEMA = "2.0"
 _TEMPLATE = "${"
 
 
@@ -31,6 +32,11 @@ def read_ledger(folder: Folder) -> tuple[PipelineStage, ...]:
     lock_path = folder.relative(folder.ceiling / "dvc.lock")
     plan_path = folder.relative(folder.ceiling / "dvc.yaml")
     lock, sha256 = _mapping(folder, lock_path)
+    if str(lock.get("schema")) != LOCK_SCHEMA:
+        # A lock of another schema would be read as one that names nothing.
+        raise EvidenceError(
+            f"schema {str(lock.get('schema'))[:80]!r}", expected=LOCK_SCHEMA, where=lock_path
+        )
     plan = _stages(_mapping(folder, plan_path)[0], plan_path)
     locked = _stages(lock, lock_path)
     if not locked or len(locked) > MAX_STAGES:
@@ -153,7 +159,12 @@ def _stage(
         outs=tuple(_files(entry.get("outs"), here, f"{where}.outs")),
         params=tuple(_params(entry.get("params"), here, f"{where}.params")),
     )
-    return stage.model_copy(update={"stale": _stale(stage, planned, here)})
+    stale = _stale(stage, planned, here) or _params_stale(stage, planned or {}, here)
+    locked = {f.path for f in stage.outs}
+    # What the plan says the stage makes ties it to the release, also where the lock hides it.
+    hidden = (p for p in _plain_paths(planned or {}, "outs", here) if p not in locked)
+    outs = (*stage.outs, *(StageFile(path=p) for p in dict.fromkeys(hidden)))
+    return stage.model_copy(update={"stale": stale, "outs": outs})
 
 
 def _body(planned: Any) -> dict[str, Any] | None:
@@ -244,6 +255,27 @@ def _stale(stage: PipelineStage, planned: dict[str, Any] | None, here: _Here) ->
         if len(extra := locked - plain) > templates:
             return f"dvc.lock names {', '.join(sorted(extra))} in {key}, dvc.yaml does not"
     return None
+
+
+def _params_stale(stage: PipelineStage, planned: dict[str, Any], here: _Here) -> str | None:
+    """Say which parameters of the plan the lock does not hold: then nobody compares them."""
+    held = {p.name for p in stage.params}
+    for name in _planned_params(planned.get("params"), here):
+        inside = name if name.endswith(":") else f"{name}."
+        if name not in held and not any(h.startswith(inside) for h in held):
+            return f"dvc.yaml names the parameter {name}, dvc.lock does not"
+    return None
+
+
+def _planned_params(entries: Any, here: _Here) -> Iterator[str]:
+    """Yield each parameter that dvc.yaml names without templates, as ``file:name``."""
+    for entry in entries if isinstance(entries, list) else ():
+        named = entry if isinstance(entry, dict) else {"params.yaml": [entry]}
+        for file, names in named.items():
+            wanted = names if isinstance(names, list) else [""]
+            if _TEMPLATE not in str(file):
+                path = here.name(str(file))
+                yield from (f"{path}:{n}" for n in wanted if _TEMPLATE not in str(n))
 
 
 def fits_template(template: str, text: str) -> bool:
