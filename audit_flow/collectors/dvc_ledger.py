@@ -15,11 +15,11 @@ from typing import Any
 from audit_flow.errors import EvidenceError, MissingEvidence
 from audit_flow.model import ConfigValue, PipelineStage, StageFile, Trust, sha256_hex
 from audit_flow.sources import yaml_text
+from audit_flow.sources.dvc_files import OUTPUTS, check_lock, check_plan
 from audit_flow.sources.folder import Folder
 from audit_flow.sources.settings import flatten
 
 MAX_STAGES = 5_000
-LOCK_SCHEMA = "2.0"
 _TEMPLATE = "${"
 
 
@@ -32,12 +32,10 @@ def read_ledger(folder: Folder) -> tuple[PipelineStage, ...]:
     lock_path = folder.relative(folder.ceiling / "dvc.lock")
     plan_path = folder.relative(folder.ceiling / "dvc.yaml")
     lock, sha256 = _mapping(folder, lock_path)
-    if str(lock.get("schema")) != LOCK_SCHEMA:
-        # A lock of another schema would be read as one that names nothing.
-        raise EvidenceError(
-            f"schema {str(lock.get('schema'))[:80]!r}", expected=LOCK_SCHEMA, where=lock_path
-        )
-    plan = _stages(_mapping(folder, plan_path)[0], plan_path)
+    planned, _ = _mapping(folder, plan_path)
+    check_lock(lock, lock_path)
+    check_plan(planned, plan_path)
+    plan = _stages(planned, plan_path)
     locked = _stages(lock, lock_path)
     if not locked or len(locked) > MAX_STAGES:
         raise EvidenceError(f"{len(locked)} stages", expected="at least one", where=lock_path)
@@ -232,12 +230,15 @@ def _params(entries: Any, here: _Here, where: str) -> Iterator[ConfigValue]:
             yield ConfigValue(name=f"{path}:{value.name}", value=value.value)
 
 
+def _names(planned: dict[str, Any], key: str) -> list[str]:
+    """Return what dvc.yaml names; metrics and plots are outputs as well."""
+    entries = [e for k in (OUTPUTS if key == "outs" else (key,)) for e in planned.get(k) or []]
+    return [n for e in entries for n in ([e] if isinstance(e, str) else e)]
+
+
 def _plain_paths(planned: dict[str, Any], key: str, here: _Here) -> list[str]:
     """Return the paths that dvc.yaml names without templates."""
-    entries = planned.get(key)
-    names = [next(iter(e)) if isinstance(e, dict) and e else e for e in entries or []]
-    plain = [n for n in names if isinstance(n, str) and _TEMPLATE not in n]
-    return [here.name(n) for n in plain]
+    return [here.name(n) for n in _names(planned, key) if _TEMPLATE not in n]
 
 
 def _stale(stage: PipelineStage, planned: dict[str, Any] | None, here: _Here) -> str | None:
@@ -250,32 +251,37 @@ def _stale(stage: PipelineStage, planned: dict[str, Any] | None, here: _Here) ->
         plain, locked = set(_plain_paths(planned, key, here)), {f.path for f in files}
         if missing := plain - locked:
             return f"dvc.yaml names {', '.join(sorted(missing))} in {key}, dvc.lock does not"
-        entries = planned.get(key)
-        templates = (len(entries) if isinstance(entries, list) else 0) - len(plain)
+        templates = sum(_TEMPLATE in name for name in _names(planned, key))
         if len(extra := locked - plain) > templates:
             return f"dvc.lock names {', '.join(sorted(extra))} in {key}, dvc.yaml does not"
     return None
 
 
 def _params_stale(stage: PipelineStage, planned: dict[str, Any], here: _Here) -> str | None:
-    """Say which parameters of the plan the lock does not hold: then nobody compares them."""
+    """Say where plan and lock differ in parameters: nobody compares one that is left out."""
     held = {p.name for p in stage.params}
-    for name in _planned_params(planned.get("params"), here):
-        inside = name if name.endswith(":") else f"{name}."
-        if name not in held and not any(h.startswith(inside) for h in held):
+    named = tuple(_planned_params(planned.get("params"), here))
+    plain = [n for n in named if _TEMPLATE not in n]
+    for name in plain:
+        if not any(_covers(name, h) for h in held):
             return f"dvc.yaml names the parameter {name}, dvc.lock does not"
+    for name in sorted(held) if len(plain) == len(named) else ():
+        if not any(_covers(n, name) for n in plain):
+            return f"dvc.lock names the parameter {name}, dvc.yaml does not"
     return None
 
 
+def _covers(named: str, held: str) -> bool:
+    """Say whether a parameter is the one that the plan names, or lies in it."""
+    return held == named or held.startswith(named if named.endswith(":") else f"{named}.")
+
+
 def _planned_params(entries: Any, here: _Here) -> Iterator[str]:
-    """Yield each parameter that dvc.yaml names without templates, as ``file:name``."""
+    """Yield each parameter that dvc.yaml names, as ``file:name``; a whole file is ``file:``."""
     for entry in entries if isinstance(entries, list) else ():
-        named = entry if isinstance(entry, dict) else {"params.yaml": [entry]}
-        for file, names in named.items():
+        for file, names in (entry if isinstance(entry, dict) else {"params.yaml": [entry]}).items():
             wanted = names if isinstance(names, list) else [""]
-            if _TEMPLATE not in str(file):
-                path = here.name(str(file))
-                yield from (f"{path}:{n}" for n in wanted if _TEMPLATE not in str(n))
+            yield from (f"{here.name(str(file))}:{n}" for n in wanted)
 
 
 def fits_template(template: str, text: str) -> bool:

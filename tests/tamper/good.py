@@ -41,7 +41,7 @@ SIGNED = {
     "configs/train.yaml": "training-config",
     "data/train.jsonl": "dataset",
 }
-DEMANDS = tuple({"kind": k, "role": "training"} for k in ("job-log", "training-config", "dataset"))
+DEMANDS = tuple({"kind": k, "role": "training"} for k in ("job-log", "training-config", "dataset", "record"))
 EVALUATED: dict[str, str] = {"kind": "evaluation", "role": "evaluation", "not_role": "training"}
 
 
