@@ -34,14 +34,16 @@ def build(
     *,
     folders: bool = False,
     more: Callable[[Built, random.Random], None] | None = None,
+    items: tuple[int, int] = (700, 1200),
 ) -> Built:
     """Make a good release; with ``folders`` the ledger tracks folders instead of files.
 
-    ``more`` adds to the model's files before the ledger names them.
+    ``more`` adds to the model's files before the ledger names them; each task has a number of items
+    from ``items``.
     """
     rng = random.Random(seed)
     root.mkdir(parents=True, exist_ok=True)
-    tasks = tuple(_task(rng, f"{rng.choice(WORDS)}_{i}") for i in range(2))
+    tasks = tuple(_task(rng, f"{rng.choice(WORDS)}_{i}", items) for i in range(2))
     word, org = rng.choice(WORDS), rng.choice(WORDS)
     built = Built(root, tasks, names={"base": f"{org}/{word}-base", "name": f"{word}-tuned"})
     _inputs(built, rng)
@@ -58,8 +60,8 @@ def build(
     return built
 
 
-def _task(rng: random.Random, name: str) -> Task:
-    n = rng.randrange(700, 1200)
+def _task(rng: random.Random, name: str, items: tuple[int, int]) -> Task:
+    n = rng.randrange(*items)
     right = [i < round(n * rng.uniform(0.85, 0.95)) for i in range(n)]
     rng.shuffle(right)
     return Task(name, tuple(right))
