@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.tamper import contents, documents, statements
+from tests.tamper import contents, documents, served, statements, times
 from tests.tamper.case import TamperClass
 from tests.tamper.good import Good
 
@@ -10,4 +10,10 @@ from tests.tamper.good import Good
 def all_classes(good: Good) -> tuple[TamperClass, ...]:
     """Return the classes of the table, in its order."""
     tasks = tuple(t.name for t in good.built.tasks)
-    return (*documents.classes(tasks), *contents.classes(), *statements.classes())
+    return (
+        *documents.classes(tasks),
+        *contents.classes(),
+        *statements.classes(),
+        *times.classes(),
+        *served.classes(),
+    )
