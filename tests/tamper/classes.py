@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.tamper import contents, documents, served, statements, times
+from tests.tamper import contents, documents, removals, served, statements, times
 from tests.tamper.case import TamperClass
 from tests.tamper.good import Good
 
@@ -13,6 +13,7 @@ def all_classes(good: Good) -> tuple[TamperClass, ...]:
     return (
         *documents.classes(tasks),
         *contents.classes(),
+        *removals.classes(),
         *statements.classes(),
         *times.classes(),
         *served.classes(),
