@@ -17,7 +17,6 @@ from audit_flow.model import (
     ScoreClaim,
 )
 
-
 # Cards have no word for it: the Hub calls it a fine-tune.
 _ON_CARDS = {"continued-pretraining": "finetune"}
 

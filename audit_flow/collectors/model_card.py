@@ -131,7 +131,7 @@ def _result(result: Any, where: str, path: str, unread: list[str]) -> Iterator[S
         kind = metric.get("type") if isinstance(metric, dict) else None
         written = metric.get("value") if isinstance(metric, dict) else None
         value = _value(written)
-        if not name or not kind or value is None:
+        if not name or not kind or value is None or isinstance(name, dict | list):
             unread.append(f"{where} has a metric without dataset name, type or number")
             continue
         yield _claim(str(name), str(kind), value, _unit(written, value), dataset, path)

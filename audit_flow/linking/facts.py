@@ -89,9 +89,7 @@ class Facts:
             if isinstance(item, FileFact | DatasetDigest):
                 found[item.source] = FileDigest(item.sha256, item.md5, item.id, item.size)
             elif isinstance(item, WeightsDigest):
-                found |= {
-                    f.path: FileDigest(f.sha256, f.md5, item.id, f.size) for f in item.files
-                }
+                found |= {f.path: FileDigest(f.sha256, f.md5, item.id, f.size) for f in item.files}
         return found
 
     @cached_property

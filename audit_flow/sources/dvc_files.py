@@ -27,7 +27,9 @@ def check_lock(lock: Data, where: str) -> None:
     """Raise EvidenceError for a lock that DVC would not have written."""
     _known(lock, _LOCK, where)
     if lock.get("schema") != LOCK_SCHEMA:
-        raise EvidenceError(f"schema {_short(lock.get('schema'))}", expected=LOCK_SCHEMA, where=where)
+        raise EvidenceError(
+            f"schema {_short(lock.get('schema'))}", expected=LOCK_SCHEMA, where=where
+        )
     for name, stage in _stages(lock, where).items():
         at = f"{where}: {name}"
         _known(stage, _LOCKED, at)

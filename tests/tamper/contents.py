@@ -37,12 +37,12 @@ def must_of(path: str) -> Must:
 def byte_changes(path: str, raw: bytes, rng: random.Random) -> Iterator[tuple[str, bytes]]:
     """Yield a file's bytes with one bit turned in several places, cut, and added to."""
     size = len(raw)
-    places = {"first": 0, "middle": size // 2, "last": size - 1}
-    places |= {f"random {n}": rng.randrange(size) for n in range(3)}
-    for where, at in places.items():
+    offsets = {"first": 0, "middle": size // 2, "last": size - 1}
+    offsets |= {f"random {n}": rng.randrange(size) for n in range(3)}
+    for where, offset in offsets.items():
         data = bytearray(raw)
-        data[at] ^= 1 << rng.randrange(8)
-        yield f"flip {where} ({at})", bytes(data)
+        data[offset] ^= 1 << rng.randrange(8)
+        yield f"flip {where} ({offset})", bytes(data)
     yield "cut one byte", raw[:-1]
     yield "cut half", raw[: size // 2]
     yield "empty", b""
@@ -123,10 +123,10 @@ def tensor_changes(raw: bytes) -> Iterator[tuple[str, str, bytes]]:
     """Yield a byte of each tensor turned, tensors of one shape swapped, and headers changed."""
     tensors, start = _parts(raw)
     for name, (begin, end) in tensors.items():
-        for at in (begin, (begin + end) // 2, end - 1):
+        for byte in (begin, (begin + end) // 2, end - 1):
             data = bytearray(raw)
-            data[start + at] ^= 1
-            yield name, f"flip byte {at - begin}", bytes(data)
+            data[start + byte] ^= 1
+            yield name, f"flip byte {byte - begin}", bytes(data)
     names = list(tensors)
     header = formats.read_header(raw)
     for one in names:

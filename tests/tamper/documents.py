@@ -107,7 +107,10 @@ def documents(tasks: tuple[str, ...]) -> tuple[Document, ...]:
     evidence = (
         Document("evaluation", "results/results.json", *JSON, SIGNED),
         Document("evaluation, ledger fitted", "results/results.json", *JSON, SIGNED, covered=True),
-        *(Document(f"rows of {t}", f"results/samples_{t}.jsonl", *ROWS, LEDGER_ROWS) for t in tasks),
+        *(
+            Document(f"rows of {t}", f"results/samples_{t}.jsonl", *ROWS, LEDGER_ROWS)
+            for t in tasks
+        ),
         Document("training log", "logs/trainer_state.json", *JSON, SIGNED, covered=True),
         Document("training configuration", "configs/train.yaml", *YAML, SIGNED, covered=True),
         Document("dataset", "data/train.jsonl", *ROWS, SIGNED, covered=True),

@@ -72,8 +72,45 @@ EQUIVALENT = (
         "card may call it by no third name (docs/trust.md: an easy task under a known name)",
     ),
     Equivalent(
-        ("release.yaml:scores.*", "release.yaml:training.*"), ("swap",), OTHER,
-        "the same claims in another order",
+        ("release.yaml:scores.*", "release.yaml:training.*", "dvc.lock:stages.*.deps.*",
+         "dvc.lock:stages.*.outs.*", "model/README.md:model-index.*"), ("swap",), OTHER,
+        "the same claims or entries in another order",
+    ),
+    Equivalent(
+        ("dvc.yaml:stages.*.deps.*", "dvc.yaml:stages.*.outs.*", "dvc.yaml:stages.*.params.*"),
+        ("swap",), SAME, "the same entries in another order",
+    ),
+    Equivalent(
+        ("dvc.yaml:stages.*.params.*",), ("double", "null"), SAME,
+        "a parameter named twice, or its whole file: what the lock holds of it is compared",
+    ),
+    Equivalent(
+        ("dvc.yaml:stages.*.cmd",), ("as list",), SAME, "a list of one command is that command",
+    ),
+    Equivalent(
+        ("dvc.lock:stages.*.cmd",), ("as list",), OTHER, "a list of one command is that command",
+    ),
+    Equivalent(
+        ("dvc.lock:stages.*.hash", "dvc.lock:stages.*.size"), AWAY, OTHER,
+        "DVC before 3.0 wrote none; the MD5 beside it is compared all the same",
+    ),
+    Equivalent(
+        ("model/README.md:model-index", "model/README.md:model-index.*",
+         "model/README.md:base_model_relation"), (*AWAY, "rename"), OTHER,
+        "the card says less, under a new signature; the manifest's claims are judged as before",
+    ),
+    Equivalent(
+        ("model/README.md:model-index.*.name", "model/README.md:model-index.*.task*",
+         "model/README.md:model-index.*.dataset.type"), ANY, OTHER,
+        "what the card says of the model's name and the kind of task; benchmark, metric and number "
+        "beside it are compared",
+    ),
+    Equivalent(
+        ("model/README.md:base_model",), ("as list",), OTHER, "the Hub's own form for one base",
+    ),
+    Equivalent(
+        ("model/README.md:*",), ("add to", "double"), OTHER,
+        "a key that no claim is read from, or the same result twice",
     ),
 )  # fmt: skip
 

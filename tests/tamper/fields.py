@@ -6,6 +6,7 @@ import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 Path = tuple[str | int, ...]
@@ -93,7 +94,7 @@ def _of_mapping(document: Any, path: Path, value: dict[str, Any]) -> Iterator[Fi
     for key in keys:
         yield FieldChange("remove", (*path, key), changed(document, path, _without(key)))
         yield FieldChange("rename", (*path, key), changed(document, path, _renamed(key)))
-    for one, two in zip(keys, keys[1:], strict=False):
+    for one, two in pairwise(keys):
         if value[one] != value[two]:
             yield FieldChange("swap", (*path, one), changed(document, path, _swapped(one, two)))
 
@@ -102,7 +103,9 @@ def _of_list(document: Any, path: Path, value: list[Any]) -> Iterator[FieldChang
     yield FieldChange("add to", path, changed(document, path, lambda v: [*v, "unknown"]))
     for i in range(len(value)):
         here = (*path, i)
-        yield FieldChange("remove", here, changed(document, path, lambda v, i=i: v[:i] + v[i + 1:]))
+        yield FieldChange(
+            "remove", here, changed(document, path, lambda v, i=i: v[:i] + v[i + 1 :])
+        )
         yield FieldChange("double", here, changed(document, path, lambda v, i=i: [*v, v[i]]))
         if i and value[i] != value[i - 1]:
             yield FieldChange("swap", here, changed(document, path, _exchanged(i)))

@@ -41,7 +41,9 @@ SIGNED = {
     "configs/train.yaml": "training-config",
     "data/train.jsonl": "dataset",
 }
-DEMANDS = tuple({"kind": k, "role": "training"} for k in ("job-log", "training-config", "dataset", "record"))
+DEMANDS = tuple(
+    {"kind": k, "role": "training"} for k in ("job-log", "training-config", "dataset", "record")
+)
 EVALUATED: dict[str, str] = {"kind": "evaluation", "role": "evaluation", "not_role": "training"}
 
 
@@ -118,7 +120,9 @@ def good(root: Path, seed: int = 3) -> Good:
     return replace(made, result=result, files=attested(result, policy))
 
 
-def attested(result: AuditResult, policy: Policy, at: dt.datetime | None = None) -> dict[str, bytes]:
+def attested(
+    result: AuditResult, policy: Policy, at: dt.datetime | None = None
+) -> dict[str, bytes]:
     """Return the signed statements about a result, by the judge."""
     urn, when = judge_urn(JUDGE.identity), at or dt.datetime.now(dt.UTC)
     return attest(judged(result.record, policy, judge_id=urn, judged_at=when), JUDGE)

@@ -41,7 +41,7 @@ FAULTS = (
 
 
 def losses(bench: Bench) -> Iterator[tuple[str, Changes]]:
-    """Yield each file gone, each entry of the ledger gone, each entry of the manifest's evidence."""
+    """Yield each file, entry of the ledger and entry of the manifest's evidence gone."""
     for path in bench.originals:
         if path != LEFT:
             yield f"file {path}", {path: None}

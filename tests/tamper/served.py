@@ -1,4 +1,4 @@
-"""What a stranger is served: other uploads, other bytes on the way, and what publishing does then."""
+"""What a stranger is served: other uploads, other bytes on the way; and what publishing does."""
 
 from __future__ import annotations
 

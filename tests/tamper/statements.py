@@ -1,4 +1,4 @@
-"""Signed verdicts, policies, records and reviewers' answers: each field, at the gate that reads it."""
+"""Signed verdicts, policies, records and reviewers' answers, at the gates that read them."""
 
 from __future__ import annotations
 
@@ -123,8 +123,9 @@ def whole_attempts(bench: Bench) -> Iterator[Attempt]:
 
 @cache
 def waiver(expires: dt.date, subject: str) -> Waiver:
-    return Waiver(rule="training.claims", about="training:steps", owner="Ada",
-                  reason="logs are under seal", expires=expires, subject_sha256=subject)  # fmt: skip
+    words = {"owner": "Ada", "reason": "logs are under seal"}
+    place = {"rule": "training.claims", "about": "training:steps"}
+    return Waiver(**words, **place, expires=expires, subject_sha256=subject)
 
 
 def policies(policy: Policy, subject: str) -> Iterator[tuple[str, Policy]]:
@@ -136,8 +137,11 @@ def policies(policy: Policy, subject: str) -> Iterator[tuple[str, Policy]]:
         yield f"level {rule.id}", _ruled(policy, *rest[0], _with(rule, level=other), *rest[1])
         for name, value in rule.params.items():
             params = {**rule.params, name: _weaker(value)}
-            yield f"{name} {rule.id}", _ruled(policy, *rest[0], _with(rule, params=params), *rest[1])
-    day = dt.date.today() + dt.timedelta(days=9)
+            yield (
+                f"{name} {rule.id}",
+                _ruled(policy, *rest[0], _with(rule, params=params), *rest[1]),
+            )
+    day = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=9)
     yield "waiver", policy.model_copy(update={"waivers": (waiver(day, subject),)})
 
 
@@ -187,7 +191,9 @@ def word_attempts(bench: Bench) -> Iterator[Attempt]:
               for n in ("record_sha256", "review_sha256") for i in range(0, 64, 7)}  # fmt: skip
     others["verdict's digest"] = {**good, "record_sha256": verdict.policy_sha256}
     for kind, word in others.items():
-        yield Attempt("answer", kind, lambda w=word: _taken(bench, w), rules("StaleDecision", "ApprovalError"))  # type: ignore[misc]
+        yield Attempt(
+            "answer", kind, lambda w=word: _taken(bench, w), rules("StaleDecision", "ApprovalError")
+        )  # type: ignore[misc]
     for outcome in ("FAILED", "INCONCLUSIVE"):
         yield Attempt("verdict", f"approve {outcome}", lambda o=outcome: _taken(bench, good, o),  # type: ignore[misc]
                       every("ApprovalError"))  # fmt: skip
