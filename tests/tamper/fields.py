@@ -89,7 +89,7 @@ def other_text(text: str) -> str:
 
 
 def _of_mapping(document: Any, path: Path, value: dict[str, Any]) -> Iterator[FieldChange]:
-    yield FieldChange("add to", path, changed(document, path, lambda d: {**d, "unknown_key": "x"}))
+    yield FieldChange("add to", path, changed(document, path, _added))
     keys = list(value)
     for key in keys:
         yield FieldChange("remove", (*path, key), changed(document, path, _without(key)))
@@ -101,14 +101,24 @@ def _of_mapping(document: Any, path: Path, value: dict[str, Any]) -> Iterator[Fi
 
 def _of_list(document: Any, path: Path, value: list[Any]) -> Iterator[FieldChange]:
     yield FieldChange("add to", path, changed(document, path, lambda v: [*v, "unknown"]))
-    for i in range(len(value)):
+    for i, item in enumerate(value):
         here = (*path, i)
-        yield FieldChange(
-            "remove", here, changed(document, path, lambda v, i=i: v[:i] + v[i + 1 :])
-        )
-        yield FieldChange("double", here, changed(document, path, lambda v, i=i: [*v, v[i]]))
-        if i and value[i] != value[i - 1]:
+        yield FieldChange("remove", here, changed(document, path, _dropped(i)))
+        yield FieldChange("double", here, changed(document, path, _doubled(i)))
+        if i and item != value[i - 1]:
             yield FieldChange("swap", here, changed(document, path, _exchanged(i)))
+
+
+def _added(data: dict[str, Any]) -> dict[str, Any]:
+    return {**data, "unknown_key": "x"}
+
+
+def _dropped(i: int) -> Change:
+    return lambda v: v[:i] + v[i + 1 :]
+
+
+def _doubled(i: int) -> Change:
+    return lambda v: [*v, v[i]]
 
 
 def _without(key: str) -> Change:
