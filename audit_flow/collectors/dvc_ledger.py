@@ -20,6 +20,8 @@ from audit_flow.sources.folder import Folder
 from audit_flow.sources.settings import flatten
 
 MAX_STAGES = 5_000
+# Of mappings in one another, as YAML is read; a name of nothing but dots ends here too.
+MAX_DEPTH = yaml_text.MAX_DEPTH
 _TEMPLATE = "${"
 
 
@@ -259,21 +261,28 @@ def _stale(stage: PipelineStage, planned: dict[str, Any] | None, here: _Here) ->
 
 def _params_stale(stage: PipelineStage, planned: dict[str, Any], here: _Here) -> str | None:
     """Say where plan and lock differ in parameters: nobody compares one that is left out."""
-    held = {p.name for p in stage.params}
+    held = {p.name: frozenset(_around(p.name)) for p in stage.params}
     named = tuple(_planned_params(planned.get("params"), here))
-    plain = [n for n in named if _TEMPLATE not in n]
-    for name in plain:
-        if not any(_covers(name, h) for h in held):
-            return f"dvc.yaml names the parameter {name}, dvc.lock does not"
-    for name in sorted(held) if len(plain) == len(named) else ():
-        if not any(_covers(n, name) for n in plain):
-            return f"dvc.lock names the parameter {name}, dvc.yaml does not"
-    return None
+    plain = frozenset(n for n in named if _TEMPLATE not in n)
+    if missing := plain - frozenset().union(*held.values()):
+        return f"dvc.yaml names the parameter {min(missing)}, dvc.lock does not"
+    if any(_TEMPLATE in n for n in named):
+        return None
+    extra = [name for name, around in held.items() if not around & plain]
+    return f"dvc.lock names the parameter {min(extra)}, dvc.yaml does not" if extra else None
 
 
-def _covers(named: str, held: str) -> bool:
-    """Say whether a parameter is the one that the plan names, or lies in it."""
-    return held == named or held.startswith(named if named.endswith(":") else f"{named}.")
+def _around(name: str) -> Iterator[str]:
+    """Yield a parameter's name, those of the mappings that it lies in, and that of its file."""
+    file, _, keys = name.partition(":")
+    yield f"{file}:"
+    yield name
+    at = keys.find(".")
+    for _ in range(MAX_DEPTH):
+        if at < 0:
+            return
+        yield f"{file}:{keys[:at]}"
+        at = keys.find(".", at + 1)
 
 
 def _planned_params(entries: Any, here: _Here) -> Iterator[str]:
