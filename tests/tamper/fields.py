@@ -145,10 +145,9 @@ def at(document: Any, path: Path) -> Any:
 
 
 def changed(document: Any, path: Path, change: Change) -> Any:
-    """Return a copy of a document with one value changed."""
-    again = copy.deepcopy(document)
+    """Return a document with one value changed; what is not on the way to it is shared."""
     if not path:
-        return change(again)
-    parent = at(again, path[:-1])
-    parent[path[-1]] = change(parent[path[-1]])
+        return change(document)
+    again = copy.copy(document)
+    again[path[0]] = changed(document[path[0]], path[1:], change)
     return again

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -22,7 +22,7 @@ from audit_flow.publish.gate import clear
 from tests.tamper import formats
 from tests.tamper.bench import SUFFIX, Bench
 from tests.tamper.case import Answer, Attempt, Must, TamperClass, every, rules
-from tests.tamper.fields import field_changes
+from tests.tamper.fields import FieldChange, field_changes
 from tests.tamper.good import JUDGE, MALLORY, TRUST
 
 FILES = ("record", "verdict", "policy")
@@ -55,13 +55,14 @@ def verified(bench: Bench, bundles: dict[str, bytes] | None = None, **changes: A
 
 
 def file_attempts(bench: Bench, name: str) -> Iterator[Attempt]:
-    raw = bench.good.files[f"{name}.json"]
-    for change in field_changes(json.loads(raw)):
-        data = canonical_json(change.document)
-        if data != raw:
-            yield Attempt(f"{name}.json:{'.'.join(map(str, change.path))}", change.kind,
-                          lambda d=data: verified(bench, **{name: d}),  # type: ignore[misc]
-                          every(name))  # fmt: skip
+    document = json.loads(bench.good.files[f"{name}.json"])
+    for change in field_changes(document):
+        if change.document != document:
+            yield Attempt(
+                f"{name}.json:{'.'.join(map(str, change.path))}", change.kind,
+                lambda c=change: verified(bench, **{name: canonical_json(c.document)}),  # type: ignore[misc]
+                every(name),
+            )  # fmt: skip
 
 
 def envelope_attempts(bench: Bench) -> Iterator[Attempt]:
@@ -72,21 +73,23 @@ def envelope_attempts(bench: Bench) -> Iterator[Attempt]:
             (formats.read_payload, formats.write_payload, "payload"),
         ):
             for change in field_changes(read(raw)):
-                data = write(change.document, raw)
-                yield _bundle(bench, name, f"{what} {'.'.join(map(str, change.path))}",
-                              change.kind, data, rules("signature", "statement"))  # fmt: skip
+                yield _bundle(
+                    bench, f"{name}:{what}", change,
+                    lambda c, w=write, r=raw: w(c.document, r),  # type: ignore[misc]
+                    rules("signature", "statement"),
+                )  # fmt: skip
 
 
 def signed_attempts(bench: Bench) -> Iterator[Attempt]:
     """The judge himself signs a statement with one field changed: it must not follow."""
     for name, raw in bench.bundles.items():
         for change in field_changes(formats.read_payload(raw)):
-            place = ".".join(map(str, change.path))
-            if place.endswith(WORD):
-                continue
-            payload = canonical_json(change.document)
-            data = JUDGE.sign(payload, PAYLOAD_TYPE)
-            yield _bundle(bench, name, place, change.kind, data, _FOLLOWS)
+            if not ".".join(map(str, change.path)).endswith(WORD):
+                yield _bundle(bench, f"{name}:signed", change, _signed, _FOLLOWS)
+
+
+def _signed(change: FieldChange) -> bytes:
+    return JUDGE.sign(canonical_json(change.document), PAYLOAD_TYPE)
 
 
 _FOLLOWS: Must = rules(
@@ -95,9 +98,18 @@ _FOLLOWS: Must = rules(
 )  # fmt: skip
 
 
-def _bundle(bench: Bench, name: str, place: str, kind: str, data: bytes, must: Must) -> Attempt:
-    bundles = {**bench.bundles, name: data}
-    return Attempt(f"{name}:{place}", kind, lambda: verified(bench, bundles), must)
+def _bundle(
+    bench: Bench, place: str, change: FieldChange, make: Callable[[FieldChange], bytes], must: Must
+) -> Attempt:
+    """Return the try with one bundle made anew from a change of what it says."""
+    return Attempt(
+        f"{place} {'.'.join(map(str, change.path))}", change.kind,
+        lambda: verified(bench, {**bench.bundles, place.partition(":")[0]: make(change)}), must,
+    )  # fmt: skip
+
+
+def _given(bench: Bench, name: str, kind: str, data: bytes, must: Must) -> Attempt:
+    return Attempt(name, kind, lambda: verified(bench, {**bench.bundles, name: data}), must)
 
 
 def whole_attempts(bench: Bench) -> Iterator[Attempt]:
@@ -105,8 +117,8 @@ def whole_attempts(bench: Bench) -> Iterator[Attempt]:
     first, raw = next(iter(bench.bundles.items()))
     payload = base64.b64decode(json.loads(raw)["dsseEnvelope"]["payload"])
     forged = MALLORY.sign(payload, PAYLOAD_TYPE)
-    yield _bundle(bench, first, "(signer)", "signed by a stranger", forged, every("signature"))
-    yield _bundle(bench, "again.sigstore.json", "(whole)", "double", raw, every("one verdict"))
+    yield _given(bench, first, "signed by a stranger", forged, every("signature"))
+    yield _given(bench, "again.sigstore.json", "double", raw, every("one verdict"))
     yield Attempt("(all)", "remove", lambda: verified(bench, {"x": b"{}"}), every("signature"))
     files = subject_files(bench)
     for path, digest in files.items():
