@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from audit_flow.errors import InputError
 from tests.tamper import formats
@@ -55,12 +56,12 @@ def _entries(bench: Bench, file: str, below: str) -> Iterator[tuple[str, Changes
     for path in places(document):
         # What a ledger's file entry says of itself is tried with its fields.
         if path[:1] == (below,) and 1 < len(path) < 5:
-            less = changed(document, path[:-1], lambda v, k=path[-1]: _less(v, k))
+            less = changed(document, path[:-1], partial(_less, path[-1]))
             name = ".".join(map(str, path))
             yield f"{file} {name}", {file: formats.write_yaml(less, raw)}
 
 
-def _less(holder: object, key: str | int) -> object:
+def _less(key: str | int, holder: object) -> object:
     if isinstance(holder, dict):
         return {k: v for k, v in holder.items() if k != key}
     assert isinstance(holder, list)

@@ -7,7 +7,7 @@ import datetime as dt
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from audit_flow.approval import Answer as Word
@@ -38,7 +38,7 @@ def subject_files(bench: Bench) -> dict[str, str]:
 
 def given(bench: Bench, **changes: Any) -> Given:
     files = bench.good.files
-    held = {name: files[f"{name}.json"] for name in FILES}
+    held: dict[str, Any] = {name: files[f"{name}.json"] for name in FILES}
     at = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1)
     return replace(Given(at=at, files=subject_files(bench), **held), **changes)
 
@@ -206,9 +206,8 @@ def word_attempts(bench: Bench) -> Iterator[Attempt]:
               for n in ("record_sha256", "review_sha256") for i in range(0, 64, 7)}  # fmt: skip
     others["verdict's digest"] = {**good, "record_sha256": verdict.policy_sha256}
     for kind, word in others.items():
-        yield Attempt(
-            "answer", kind, lambda w=word: _taken(bench, w), rules("StaleDecision", "ApprovalError")
-        )  # type: ignore[misc]
+        refused = rules("StaleDecision", "ApprovalError")
+        yield Attempt("answer", kind, partial(_taken, bench, word), refused)
     for outcome in ("FAILED", "INCONCLUSIVE"):
         yield Attempt("verdict", f"approve {outcome}", lambda o=outcome: _taken(bench, good, o),  # type: ignore[misc]
                       every("ApprovalError"))  # fmt: skip
