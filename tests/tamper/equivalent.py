@@ -30,6 +30,10 @@ class Equivalent:
 ANY = ("*",)
 AWAY = ("remove", "null")
 SAME, OTHER = "same record", "record"
+# The very bytes that were signed, under the signature by the same key.
+PAYLOAD = "same payload"
+_UNSIGNED = ("verificationMaterial.publicKey*", "verificationMaterial.tlogEntries",
+             "dsseEnvelope.signatures.0.keyid")  # fmt: skip
 EQUIVALENT = (
     Equivalent(
         ("*:(white space)",), ANY, SAME,
@@ -86,6 +90,15 @@ EQUIVALENT = (
     ),
     Equivalent(
         ("dvc.yaml:stages.*.cmd",), ("as list",), SAME, "a list of one command is that command",
+    ),
+    Equivalent(
+        tuple(f"*.sigstore.json:bundle {u}" for u in _UNSIGNED), ANY, PAYLOAD,
+        "a hint at the key, or an empty list of log entries: nobody signed it, nobody believes it; "
+        "the signature is verified by the keys of the trust file",
+    ),
+    Equivalent(
+        tuple(f"{f}:{u}" for f in ("*.sig", "*.record.json") for u in _UNSIGNED), ANY, OTHER,
+        "the same hints in the signatures of model, evidence and records",
     ),
     Equivalent(
         ("dvc.lock:stages.*.cmd",), ("as list",), OTHER, "a list of one command is that command",

@@ -16,7 +16,7 @@ from audit_flow.attestation import Given, judge_urn, verify
 from audit_flow.attestation.opened import Sealed
 from audit_flow.attestation.wire import PAYLOAD_TYPE
 from audit_flow.errors import AttestationError, AuditFlowError
-from audit_flow.model import Policy, Waiver, canonical_json
+from audit_flow.model import Policy, Waiver, canonical_json, sha256_hex
 from audit_flow.policy_file import load_policy
 from audit_flow.publish.gate import clear
 from tests.tamper import formats
@@ -51,7 +51,14 @@ def verified(bench: Bench, bundles: dict[str, bytes] | None = None, **changes: A
     """Verify attestations beside what the verifier holds; the steps that did not hold."""
     found = verify(sealed(bundles or bench.bundles), TRUST, given(bench, **changes))
     wrong = frozenset(s.name for s in found.steps if s.outcome.value != "PASSED")
-    return Answer(found.outcome == "PASSED", wrong)
+    shown = {a.payload_sha256 for a in found.attestations}
+    known = {sha256_hex(payload_bytes(raw)) for raw in bench.bundles.values()}
+    same = shown == known
+    return Answer(found.outcome == "PASSED", wrong, "same payload" if same else "")
+
+
+def payload_bytes(raw: bytes) -> bytes:
+    return base64.b64decode(json.loads(raw)["dsseEnvelope"]["payload"])
 
 
 def file_attempts(bench: Bench, name: str) -> Iterator[Attempt]:
@@ -60,9 +67,14 @@ def file_attempts(bench: Bench, name: str) -> Iterator[Attempt]:
         if change.document != document:
             yield Attempt(
                 f"{name}.json:{'.'.join(map(str, change.path))}", change.kind,
-                lambda c=change: verified(bench, **{name: canonical_json(c.document)}),  # type: ignore[misc]
+                lambda c=change: _with_file(bench, name, c.document),  # type: ignore[misc]
                 every(name),
             )  # fmt: skip
+
+
+def _with_file(bench: Bench, name: str, document: Any) -> Answer:
+    held: dict[str, Any] = {name: canonical_json(document)}
+    return verified(bench, **held)
 
 
 def envelope_attempts(bench: Bench) -> Iterator[Attempt]:
