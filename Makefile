@@ -43,7 +43,7 @@ unexport PYTHONHOME
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup audit test check test-slow test-train retrain bench lock clean
+.PHONY: help setup audit test check test-slow test-train retrain bench tamper lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -74,6 +74,9 @@ retrain: $(TRAIN_READY)  ## train the digit-adder example anew, every stage of d
 
 bench: $(READY)  ## the benchmarks, side by side with other tools
 	@set -e; for each in $(BENCHMARKS); do echo "== $$each"; $(BIN)/python $$each; done
+
+tamper: $(READY)  ## the tamper table: every mutation of a good release, and what stops it
+	$(BIN)/python -m tests.tamper --workers $(WORKERS)
 
 setup: $(READY)  ## only set up .venv
 
