@@ -156,6 +156,7 @@ def _compared(found: WeightComparison) -> str:
     )  # fmt: skip
     parts = [
         f"{found.candidate}: {found.decision}",
+        _origin(found),
         f"p ≤ 10^{found.log10_p:.1f} over {len(found.tests)} tests" if found.tests else "",
         f"({tests})" if tests else "",
         _duels(found),
@@ -164,6 +165,13 @@ def _compared(found: WeightComparison) -> str:
         f"not assessed: {'; '.join(found.not_assessed[:3])}" if found.not_assessed else "",
     ]
     return ", ".join(p for p in parts if p)
+
+
+def _origin(found: WeightComparison) -> str:
+    if not found.from_fingerprint:
+        return ""
+    digest = f"sha256:{found.sha256[:16]}…" if found.sha256 else "of no digest"
+    return f"known by a fingerprint ({digest}; {found.origin or 'nothing shows who made it'})"
 
 
 def _duels(found: WeightComparison) -> str:

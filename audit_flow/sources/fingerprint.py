@@ -181,11 +181,13 @@ def fingerprints_in(folder: Path, limit: int = 200) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def load_fingerprint(path: Path) -> Fingerprint:
-    """Read a fingerprint file; EvidenceError for anything that is not one."""
+def bytes_beside(path: Path, limit: int = MAX_BYTES) -> bytes:
+    """Return a fingerprint's or its signature's bytes; EvidenceError where they can't be had.
+
+    One byte more than ``limit`` is read at most, so that what is too large shows.
+    """
     try:
         with path.open("rb") as stream:
-            raw = stream.read(MAX_BYTES + 1)
+            return stream.read(limit + 1)
     except OSError as error:
         raise EvidenceError(str(error.strerror), where=path.name) from error
-    return read_fingerprint(raw, path.name)

@@ -31,7 +31,8 @@ def centred_rows(values: Floats) -> Floats:
     with np.errstate(invalid="ignore", over="ignore"):
         largest = np.maximum(values.max(axis=1), -values.min(axis=1))[:, None]
         # Divided first: the square of a large number would be infinite.
-        unit: Floats = values / np.where(largest > 0, largest, np.float32(1))
+        divisor: Floats = np.where(largest > 0, largest, 1).astype(np.float32)
+        unit: Floats = values / divisor
         unit -= unit.mean(axis=1, keepdims=True)
         length = np.sqrt(np.einsum("ij,ij->i", unit, unit))[:, None]
         wide = length > FLAT * math.sqrt(values.shape[1])
