@@ -158,14 +158,21 @@ def _derived(
             )  # fmt: skip
 
 
-def _written(place: Path, made: Derivative) -> Weights:
+def written_model(place: Path, made: Derivative) -> Path:
+    """Write a derivative, as GGUF under that ending if it is to be; return the file."""
     if made.gguf:
-        file = place.with_suffix(".gguf")
-        as_gguf(file, made.weights, made.gguf)
-        return Weights(made.name, LocalRanges(Folder.at(file.parent), [file.name]), {})
+        as_gguf(file := place.with_suffix(".gguf"), made.weights, made.gguf)
+        return file
     special = {n.replace(".", "__"): kind for n, kind in made.dtypes.items()}
     tensors.save(place, made.weights, made.dtype, **special)
-    return reopened(place, made.name)
+    return place
+
+
+def _written(place: Path, made: Derivative) -> Weights:
+    file = written_model(place, made)
+    if file == place:
+        return reopened(place, made.name)
+    return Weights(made.name, LocalRanges(Folder.at(file.parent), [file.name]), {})
 
 
 def _made(zoo: Zoo, layout: Layout, rivals: Sequence[str]) -> Iterator[Derivative]:
