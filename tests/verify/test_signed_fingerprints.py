@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from click import Command
 from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -36,8 +37,8 @@ def trusting(key: ec.EllipticCurvePrivateKey, role: str = FINGERPRINTS) -> Trust
 NOBODY, US, OTHERS = TrustFile(), trusting(KEY), trusting(STRANGERS)
 
 
-def run(command: object, *arguments: object) -> Result:
-    return CliRunner().invoke(command, [str(a) for a in arguments], standalone_mode=False)  # type: ignore[call-overload,no-any-return]
+def run(command: Command, *arguments: object) -> Result:
+    return CliRunner().invoke(command, [str(a) for a in arguments], standalone_mode=False)
 
 
 @pytest.fixture
