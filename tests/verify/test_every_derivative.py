@@ -49,10 +49,10 @@ def published(server: HubServer, repo: str, file: Path, base: str = "") -> None:
     server.add_repo(repo, files)
 
 
-def judged(server: HubServer) -> tuple[str, str]:
+def judged(server: HubServer, repo: str) -> tuple[str, str]:
     """Return what the command finds of the claimed base, and what it says."""
     result = CliRunner().invoke(
-        verify, ["acme/child", "--hub", server.url, "--anonymous", "--format", "json",
+        verify, [repo, "--hub", server.url, "--anonymous", "--format", "json",
                  "--base", REPOS[FIRST], "--base", REPOS[SECOND]], standalone_mode=False,
     )  # fmt: skip
     report = json.loads(result.output)
@@ -73,8 +73,9 @@ def test_each_derivative_names_its_parent_and_refuses_the_rival(
         (tmp_path / str(number)).mkdir()
         file = written_model(tmp_path / str(number) / "model.safetensors", derivative)
         for claimed, expected in ((derivative.parent, "PASSED"), (rival, "FAILED")):
-            published(hub_server, "acme/child", file, REPOS[claimed])
-            outcome, actual = judged(hub_server)
+            repo = f"acme/child-{number}-{expected.lower()}"
+            published(hub_server, repo, file, REPOS[claimed])
+            outcome, actual = judged(hub_server, repo)
             asked += 1
             named = expected == "PASSED" or actual.startswith(REPOS[derivative.parent])
             if outcome != expected or not named:

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from audit_flow.cli.audit import audit
 from audit_flow.cli.fingerprint import fingerprint
 from audit_flow.cli.verify import verify
 from audit_flow.collectors.weight_comparison import FINGERPRINTS, known_by
@@ -213,3 +214,32 @@ def test_options_that_do_not_go_together_are_refused(
 def test_a_base_that_is_no_file_is_the_operators_mistake(made: Path) -> None:
     result = run(verify, made / "child", "--base", made / "missing.fingerprint")
     assert "there is no file" in str(result.exception)
+
+
+MANIFEST = """\
+schema: audit-flow/release/v1
+release: {name: acme/it, version: 1.0.0}
+weights: child
+base_model: {id: base, fingerprint: known/base.fingerprint, relation: finetune}
+"""
+TRUST = """\
+schema: audit-flow/trust/v1
+keys: [{name: us, file: KEY, roles: [fingerprint]}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("key", "outcome"), [("key.pub", "PASSED"), ("other.pub", "UNPROVEN"), (None, "PASSED")]
+)
+def test_an_audit_takes_a_fingerprint_for_the_base(
+    key: str | None, outcome: str, made: Path
+) -> None:
+    (made / "release.yaml").write_text(MANIFEST)
+    (made / "trust.yaml").write_text(TRUST.replace("KEY", key or ""))
+    trust = ["--trust", made / "trust.yaml"] if key else []
+    result = run(audit, made / "release.yaml", "--format", "json", *trust)
+    report = json.loads(result.output)
+    (found,) = (f for f in report["verdict"]["findings"] if f["rule"] == "base-model.candidates")
+    assert found["outcome"] == outcome
+    words = {"key.pub": "signed by us", None: "nothing shows by whom", "other.pub": "not used"}
+    assert words[key] in result.output
