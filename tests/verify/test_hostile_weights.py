@@ -16,7 +16,7 @@ from tests.sources.test_weight_samples import HOSTILE, rewritten
 pytestmark = pytest.mark.slow
 
 BASE = drawn(llama(), 1)
-CARD = "---\nbase_model: base\nbase_model_relation: finetune\n---\n# It\n"
+CARD = "---\nbase_model: ./base\nbase_model_relation: finetune\n---\n# It\n"
 MANIFEST = """\
 schema: audit-flow/release/v1
 release: {name: acme/it, version: 1.0.0}
@@ -49,8 +49,8 @@ MODELS: dict[str, Callable[[Path], object]] = {
     "integers among floats": mixed, "a GGUF file": broken_gguf,
 }  # fmt: skip
 COMMANDS = {
-    "verify, as the release": ["verify", "./it", "--base", "base"],
-    "verify, as the base": ["verify", "./base", "--base", "it"],
+    "verify, as the release": ["verify", "./it", "--base", "./base"],
+    "verify, as the base": ["verify", "./base", "--base", "./it"],
     "fingerprint": ["fingerprint", "./it", "--key", "key.pem", "--output", "x.fingerprint"],
     "fingerprint --search": ["fingerprint", "./it", "--search", "known"],
     "audit": ["audit", "release.yaml"],
@@ -99,7 +99,7 @@ def test_weights_that_lie_are_told_and_pass_nothing(
 ) -> None:
     MODELS[name](place / "it")
     for side in ("it", "base"):
-        (place / side / "README.md").write_text(CARD.replace("base\n", "it\n", 1)
+        (place / side / "README.md").write_text(CARD.replace("./base\n", "./it\n", 1)
                                                 if side == "base" else CARD)  # fmt: skip
     for command, arguments in COMMANDS.items():
         code = run(monkeypatch, arguments)
