@@ -238,7 +238,7 @@ def test_an_audit_takes_a_fingerprint_for_the_base(
     (made / "trust.yaml").write_text(TRUST.replace("KEY", key or ""))
     trust = ["--trust", made / "trust.yaml"] if key else []
     result = run(audit, made / "release.yaml", "--format", "json", *trust)
-    report = json.loads(result.output)
+    report = json.loads(result.stdout)
     (found,) = (f for f in report["verdict"]["findings"] if f["rule"] == "base-model.candidates")
     assert found["outcome"] == outcome
     words = {"key.pub": "signed by us", None: "nothing shows by whom", "other.pub": "not used"}
