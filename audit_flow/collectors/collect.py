@@ -100,7 +100,7 @@ def collect(
     found.evidence += (s for s in stages if s not in found.evidence)
     _hashed_facts(found, stages, hashed)
     _signatures(found, hashed, trust or TrustFile())
-    _lineage(found, manifest)
+    _lineage(found, manifest, trust or TrustFile())
     claims = manifest.claims()
     if manifest.card:
         claims += _card(found, manifest.card, claims)
@@ -260,21 +260,23 @@ def _hashed_facts(found: _Pass, stages: tuple[PipelineStage, ...], hashed: Hashe
             found.evidence.append(unread("file", path, error))
 
 
-def _lineage(found: _Pass, manifest: ReleaseManifest) -> None:
-    """Hold the released weights against the local copy of the base model that is named."""
+def _lineage(found: _Pass, manifest: ReleaseManifest, trust: TrustFile) -> None:
+    """Hold the released weights against the base's local copy, or what stands for it."""
     base = manifest.base_model
-    if not (manifest.weights and base and base.path):
+    named = (base.path or base.fingerprint) if base else None
+    if not (manifest.weights and base and named):
         return
-    weights, path, folder = manifest.weights, base.path, found.release.folder
+    weights, folder, path = manifest.weights, found.release.folder, base.path
 
     def read() -> Iterable[Evidence]:
-        from audit_flow.collectors.weight_comparison import compare_weights, local_weights
+        from audit_flow.collectors.weight_comparison import compare_weights, known_by, local_weights
 
-        return compare_weights(
-            local_weights(folder, weights, weights), [local_weights(folder, path, base.id)]
-        )
+        other = local_weights(folder, path, base.id) if path else known_by(
+            folder.file(named), trust
+        )  # fmt: skip
+        return compare_weights(local_weights(folder, weights, weights), [other])
 
-    found.attempt("weights comparison", path, read)
+    found.attempt("weights comparison" if path else "fingerprint", named, read)
 
 
 def _weights(found: _Pass, hashed: Hashed, path: str, what: str) -> None:

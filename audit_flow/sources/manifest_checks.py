@@ -98,11 +98,12 @@ def paths_inside(
 
 
 def _paths(manifest: ReleaseManifest) -> list[tuple[yaml_text.Path, str]]:
-    evidence = manifest.evidence
+    evidence, base = manifest.evidence, manifest.base_model
     found: list[tuple[yaml_text.Path, str | None]] = [
         (("weights",), manifest.weights),
         (("card",), manifest.card),
-        (("base_model", "path"), manifest.base_model.path if manifest.base_model else None),
+        (("base_model", "path"), base.path if base else None),
+        (("base_model", "fingerprint"), base.fingerprint if base else None),
     ]
     for key in ("datasets", "training_configs", "job_logs", "records"):
         found += [(("evidence", key, i), p) for i, p in enumerate(getattr(evidence, key))]

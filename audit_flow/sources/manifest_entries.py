@@ -183,13 +183,17 @@ class BaselineEntry(Wire):
 
 
 class BaseEntry(Wire):
-    """The base model as announced; ``path`` is a local copy of its weights."""
+    """The base model as announced; ``path`` is a local copy of its weights.
+
+    ``fingerprint`` is a file that stands for them where there is no copy.
+    """
 
     id: Text
     revision: Text | None = None
     relation: Relation | None = None
     license: Text | None = None
     path: PathText | None = None
+    fingerprint: PathText | None = None
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 
 
@@ -328,7 +332,7 @@ class ReleaseManifest(Wire):
                     id=f"base-model:{base.id}",
                     base=base.id,
                     source="release.yaml",
-                    **base.model_dump(exclude={"id", "license"}),
+                    **base.model_dump(exclude={"id", "license", "fingerprint"}),
                 )
             )
         claims += [

@@ -225,7 +225,7 @@ def _bases(
         return []
     try:
         return compare_bases(released(), asked.bases, endpoint=endpoint, token=token,
-                             fingerprints=asked.fingerprints)  # fmt: skip
+                             fingerprints=asked.fingerprints, trust=asked.trust)  # fmt: skip
     except InputError:
         raise
     except AuditFlowError as error:

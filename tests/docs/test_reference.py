@@ -162,7 +162,7 @@ def test_the_parameters_are_the_default_policys() -> None:
     overlap = OverlapParams().model_dump()
     assert documented == scores | training | overlap
     for rule in load_policy("default").rules:
-        own = set(rule.params) in ({"suites"}, {"required"})
+        own = set(rule.params) in ({"suites"}, {"required"}, {"required", "ledger"})
         known = (rule.params in ({}, scores, overlap), rule.params.items() <= training.items())
         assert any(known) or own
 
