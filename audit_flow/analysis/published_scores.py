@@ -108,8 +108,8 @@ def _read(pair: _Pair, adjusted: float, model: NoiseModel) -> NumberRead:
     told += "" if pair.items_known else " (assumed)"
     if adjusted < model.alpha:
         return NumberRead("contradicts", f"{told}: more than chance explains", j)
-    if own and not pair.items_known and _replaces(pair, model):
-        return NumberRead("contradicts", f"{told}: the claimant's own figure is lower", j)
+    if own and _replaces(pair, model):
+        return NumberRead("contradicts", f"{told}: the claimant replaced his figure", j)
     if j.above:
         return NumberRead("not-comparable", f"{told}: too far above for the same set-up", j)
     if own:
@@ -120,8 +120,12 @@ def _read(pair: _Pair, adjusted: float, model: NoiseModel) -> NumberRead:
 
 
 def _replaces(pair: _Pair, model: NoiseModel) -> bool:
-    """Say whether the claimant replaced his own figure by a lower one, beyond rounding."""
-    said = pair.finding.says in {"contradicts", "admits"}
+    """Say whether the claimant replaced his own figure by a lower one, beyond rounding.
+
+    A replacement is no second run: what he takes back, chance does not give him again.
+    """
+    admitted = pair.finding.standing == "admitted" and pair.finding.says == "contradicts"
+    said = admitted or pair.finding.says == "admits" or not pair.items_known
     return said and pair.judgement.difference > max(model.delta, pair.claim.half_unit)
 
 

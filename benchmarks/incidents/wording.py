@@ -1,0 +1,217 @@
+"""What the words of a case mean: the free text of findings in the closed terms of the product.
+
+Each list is tried in order and the first that fits decides; text that fits none is ``unclear``,
+which never passes and never blocks. A word alone decides nothing: the product weighs who says it,
+on what basis, and who answers it (audit_flow/analysis/published_weighing.py).
+"""
+
+from __future__ import annotations
+
+import re
+
+from audit_flow.model.published_facts import Basis, Relation, Says, Standing
+
+_WHAT_DIFFERS = (
+    r"(?:conditions?|protocols?|harness(?:es)?|prompts?|settings?|set-?ups?|versions?|variants?"
+    r"|subsets?|splits?|scaffolds?|(?:reasoning )?efforts?|budgets?|sampling|shots?|temperatures?"
+    r"|parsers?|extraction|hardware|precision)"
+)
+_DIFFERENT = (
+    rf"{_WHAT_DIFFERS}(?: \w+)? (?:differs?|differed|differing|mismatch(?:es)?|not comparable)"
+    rf"|(?:different|other|another|older|newer|unlike|differing) (?:\w+ )?{_WHAT_DIFFERS}"
+    r"|not (?:directly )?comparable|incomparable|apples"
+)
+_AGAINST = (
+    r"mismatch|contradict|contaminat|leak|train(?:ed)? on (?:the )?test|unfair|cherry|inflat"
+    r"|overstat|exaggerat|misrepresent|misleading|mislabel|swapp|substitut|replac|impersonat"
+    r"|copied|plagiar|stolen|corrupt|truncat|damaged|cut short|incomplete|missing|unloadable"
+    r"|lower_than_claimed|below (?:the )?claim|not (?:reached|reproduc|as claimed|the (?:released|"
+    r"claimed|same|stated))|fail|fabricat|fake|false|untrue|incorrect|wrong|violat|breach"
+    r"|not permitted|incompatible|silent|undisclosed (?:change|quanti|substitut)|quanti[sz]"
+    r"|downgrad|rigged|gamed|hack|exploit|artefact differs|artifact differs|model differs"
+    r"|weights differ|identity differs|differs? from (?:the )?(?:claim|release|card)|derived"
+    r"|identical to another|best[- ]of|cons@|maj@|impossib"
+    r"|(?:not|no|n't)(?: a)? match|not (?:permitted|allowed|equal|identical|consistent)"
+)
+_OTHER_ARTEFACT = (
+    r"(?:model|weights|checkpoint|artefact|artifact)(?: version)? (?:differs?|swapp)"
+    r"|(?:different|other|another|unreleased|experimental|private) (?:\w+ )?"
+    r"(?:model|weights|checkpoint|artefact|artifact|system|entry)\b"
+)
+# What a negation takes away: "no leak found", "not derived from it".
+_NEGATED = re.compile(
+    r"\b(?:no|not|never|without|isn't|wasn't|aren't)\b(?: \w+){0,3} (?:mismatch|contradict|"
+    r"contaminat|leak|swapp|copied|plagiar|corrupt|deriv|fabricat|violat|cherry|missing|tamper)\w*"
+)
+_SAYS: tuple[tuple[Says, str], ...] = (
+    ("refutes", r"refut|unfounded|debunk|disprov|baseless|exonerat|false (?:accusation|alarm|"
+                r"positive)|cleared|unrelated models?\b|accusation (?:is )?(?:false|wrong)"),
+    ("informs", r"^(?:information|informational|note|background|context|for reference|neutral)\b"
+                r"|alternative method|^no (?:contradiction|mismatch|conflict|evidence|finding|"
+                r"issue|problem)|^not (?:contaminat|contradict)|^none\b|no contradiction"),
+    ("contests", r"(?<!un)contest|(?<!un)disput|denied|denies|denial|rebut|challeng|counter-?example"
+                 r"|rejects?\b|method (?:is )?(?:unsound|invalid|flawed)"),
+    ("mixed", r"\bmismatch\b.*\b(?<!mis)match\b|\b(?<!mis)match(?:es)?\b.*\bmismatch|mixed|partly"
+              r"|partial|both ways|inconclusive|match(?:es)? to\b"),
+    ("contradicts", _OTHER_ARTEFACT),
+    ("not-comparable", _DIFFERENT),
+    ("suggests", r"suspic|alleg|implausib|(?<!im)possib|likely|probabl|unverif|unconfirmed|rumou?r"
+                 r"|hint|suggest|appears|seems|doubt|question|under-?specified|unsupported|undisclosed"
+                 r"|not (?:disclosed|stated|named|published|shown)|unnamed|unknown|understated"
+                 r"|missing (?:evidence|reports?|logs?|documentation|records?|disclosure|details?)"
+                 r"|biased|unexplained|anomal|concern|unproven|not proven|pending|unresolved$"),
+    ("corrects", r"typo.*(?:correct|fix)|(?:correct|fix|errat).*typo|erratum|corrigendum"
+                 r"|(?:honest|open|sign|announc|dat|volunt|document|public|prompt|transparen)\w*"
+                 r" (?:and \w+ )?correct|correct\w* (?:honestly|openly|publicly|promptly|with a "
+                 r"(?:signed|dated|public))|self-correct"),
+    ("admits", r"admit|acknowledg|conced|apolog|confess|owned up|(?:claim|model|score|release|"
+               r"weights) (?:was |were )?(?:withdrawn|retracted|pulled)|withdrew the|^corrected\b"),
+    ("differs-slightly", r"without effect|no effect|harmless|cosmetic|small|minor|trivial"
+                         r"|negligible|typo|placeholder|(?:wrong|one|bad|stale) (?:wrong )?label"
+                         r"|\bgaps?\b|unresolved reference|resolve by|naming only|rounding"
+                         r"|within (?:the )?(?:noise|toleranc|margin|error|\d)"
+                         r"|documentation|formatting|renamed with|outdated link|dead link"),
+    ("supports", r"^(?:match|reproduced|replicated|confirmed (?:match|by)|consistent|agree|equal"
+                 r"|holds|upheld|verified|as claimed|identical$|within|same\b|correct$|valid"
+                 r"|accurate|supported|pass(?:es|ed)?\b|higher_than_claimed|bit-?identical|permitted|allowed)"),
+    ("contradicts", _AGAINST),
+)  # fmt: skip
+_SAYS_PATTERNS = tuple((says, re.compile(pattern)) for says, pattern in _SAYS)
+
+_STANDING: tuple[tuple[Standing, str], ...] = (
+    ("disputed", r"unconfirmed|not (?:admitted|confirmed|acknowledged)|unverified|unresolved"),
+    ("admitted", r"(?:claims?|model|score|release|card|weights|paper) (?:was |were )?(?:withdrawn|"
+                 r"retracted|pulled|removed)|withdrawn by (?:the |its |their )?(?:author|owner|"
+                 r"claimant|publisher|developer)"),
+    ("withdrawn", r"withdrawn|retract|unfounded|debunk|refut|cleared|false (?:accusation|alarm)"
+                  r"|baseless|exonerat"),
+    ("disputed", r"disput|contest|denied|denies|alleg|rumou?r|under review|unproven"),
+    ("admitted", r"admit|acknowledg|confirm|conced|correct|apolog|owner fixed|fixed by"),
+)  # fmt: skip
+_STANDING_PATTERNS = tuple((standing, re.compile(pattern)) for standing, pattern in _STANDING)
+
+_OTHER_OWNER = re.compile(
+    r"(?:benchmark|data ?set|issue|report|blog|article|leaderboard|arena|base[- ]model|original "
+    r"model|upstream|other|another|rival|source model)(?:'s|s)? (?:owner|author|maintainer|"
+    r"developer|publisher|creator|team|vendor)|(?:not|unlike|independent of|against) the (?:owner|"
+    r"author|claimant)|\b(?:users?|customers?|community|readers|critics) of\b|\busers?\b"
+)
+_OWNER = re.compile(
+    r"\b(?:owners?|authors?|claimants?|developers?|publishers?|trainers?|uploaders?|maintainers?"
+    r"|release team|model team|own (?:re-?run|report|card|statement|post-mortem)|vendor itself)\b"
+)
+_THIRD = re.compile(
+    r"independent|third[- ]part|external|researcher|university|communit|user|reader|press|news"
+    r"|journalist|leaderboard|auditor|critics?\b|rival|tester"
+)
+_COMMON = {
+    "team", "labs", "research", "institute", "university", "various", "several", "serving",
+    "vendors", "vendor", "model", "models", "company", "group", "open", "with", "from", "authors",
+    "https", "technologies", "technology", "intelligence", "artificial", "github", "none", "null",
+    "independent", "foundation", "community", "users", "data", "news", "cloud", "instruct",
+}  # fmt: skip
+
+_HEDGED = re.compile(
+    r"looks? like|resembl|similar|suggest|appears|seems|reported(?:ly)?|alleg|claims? to be|says "
+    r"it is|self-identif|believ|correlat|histogram|likely|probably|rumou?r|opinion|accus"
+)
+_REPEATABLE = re.compile(
+    r"sha-?\d+|md5|digest|\bhash|checksum|\bbytes?\b|byte size|\bsizes?\b|header|\bshards?\b"
+    r"|\bcommits?\b|config|git (?:log|history)|\bdiff\b|\blogs?\b|logged|\bfiles?\b|tensors?\b"
+    r"|\bitems?\b|\brows?\b|n-grams?|string match|\blicen[cs]e|\bindex\b|tokeni[sz]er|vocab"
+    r"|embedding|readme|\bcard\b|template|prompt|\d+ of (?:the )?\d+|best-of-\d|pass@\d|maj@\d"
+    r"|cons@\d|@\d+\b|training (?:data|set)|data ?set|images?\b|containers?\b|source code|\bcode\b"
+    r"|repository|arithmetic|max_position|context length|dtype|revision|problems?\b|questions\b"
+)
+_ON_RELEASE = re.compile(
+    r"(?:released|public|open|downloadable|downloaded|published|official|hub|same|exact|shipped) "
+    r"(?:weights|checkpoints?|model|artefact|artifact|files)|at (?:commit|revision) [0-9a-f]{7}"
+)
+_ON_OTHERS = re.compile(
+    r"other weights|different (?:weights|checkpoint|upload)|(?:earlier|later|older|newer|another) "
+    r"(?:weights|upload|checkpoint|repository|model)|quanti[sz]ed|\bapi\b|hosted|endpoint"
+    r"|(?:not|instead of) the released|retrained"
+)
+
+
+def says_of(verdict: str) -> Says:
+    """Return what a finding's verdict says in the product's terms; ``unclear`` if not known."""
+    text = " ".join(verdict.casefold().split())
+    rest = _NEGATED.sub(" ", text)
+    found = _first(rest)
+    return "informs" if rest != text and found == "unclear" else found
+
+
+def _first(text: str) -> Says:
+    return next((says for says, pattern in _SAYS_PATTERNS if pattern.search(text)), "unclear")
+
+
+def standing_of(status: str) -> Standing:
+    """Return whether an accusation was admitted, disputed or withdrawn, by the word for it."""
+    text = " ".join(status.casefold().split())
+    fitting = (standing for standing, pattern in _STANDING_PATTERNS if pattern.search(text))
+    return next(fitting, "open")
+
+
+_TAKEN_BACK = re.compile(r"withdrawn|withdrew|retract|recanted|taken back")
+_CLAIM_TAKEN_BACK = re.compile(
+    r"(?:claims?|models?|scores?|release|weights|card) (?:was |were )?(?:withdrawn|retracted)"
+    r"|(?:withdrew|retracted) (?:the |its |their |his |her )?(?:claim|model|score|release|card)"
+)
+_FINDING_TAKEN_BACK = re.compile(
+    r"(?:finding|report|accusation|analysis|allegation|post|test) (?:\w+ ){0,2}(?:withdrawn|"
+    r"retracted)|(?:withdrew|retracted|withdraws|retracts) (?:the |its |their |his |her )?"
+    r"(?:finding|report|accusation|analysis|allegation|post)"
+)
+
+
+def is_withdrawal(verdict: str, value: str) -> bool:
+    """Say whether a finding was taken back, by its verdict or by what it tells."""
+    text = verdict.casefold()
+    by_verdict = _TAKEN_BACK.search(text) and not _CLAIM_TAKEN_BACK.search(text)
+    return bool(by_verdict or _FINDING_TAKEN_BACK.search(value.casefold()))
+
+
+def relation_of(by: str, claimant: str, hub_repo: str) -> Relation:
+    """Say whether a finding comes from the claimant, by role or by name."""
+    text = by.casefold()
+    if _OTHER_OWNER.search(text):
+        return "third-party"
+    if _OWNER.search(text) or names_in(text) & (names_in(claimant) | _organisations(hub_repo)):
+        return "claimant"
+    return "third-party" if _THIRD.search(text) else "unknown"
+
+
+def names_in(text: str) -> set[str]:
+    """Return the words of a text that can name somebody."""
+    found = re.findall(r"[a-z0-9][a-z0-9._-]*[a-z0-9]", text.casefold())
+    return {w for w in found if len(w) >= 4 and w not in _COMMON and not w[:4].isdigit()}
+
+
+def _organisations(hub_repo: str) -> set[str]:
+    owners = re.findall(r"([A-Za-z0-9][\w.-]*)/[\w.-]+", hub_repo)
+    return {o.casefold() for o in owners if o.casefold() not in _COMMON}
+
+
+def basis_of(text: str, is_number: bool) -> Basis:
+    """Say whether anybody can look a finding up again, or it was measured, or only said."""
+    lower = text.casefold()
+    if is_number or _HEDGED.search(lower):
+        return "measured"
+    if _REPEATABLE.search(lower):
+        return "repeatable"
+    return "statement"
+
+
+def conditions_in(text: str) -> str | None:
+    """Return the words that say a measurement was made otherwise than the claim's, if any."""
+    found = re.search(_DIFFERENT, text.casefold())
+    return found.group(0) if found else None
+
+
+def weights_in(text: str) -> str:
+    """Return ``released``, ``other`` or ``unknown``: what was measured, as far as it says."""
+    lower = text.casefold()
+    if _ON_OTHERS.search(lower):
+        return "other"
+    return "released" if _ON_RELEASE.search(lower) else "unknown"
