@@ -124,8 +124,9 @@ def _replaces(pair: _Pair, model: NoiseModel) -> bool:
 
     A replacement is no second run: what he takes back, chance does not give him again.
     """
-    admitted = pair.finding.standing == "admitted" and pair.finding.says == "contradicts"
-    said = admitted or pair.finding.says == "admits" or not pair.items_known
+    finding = pair.finding
+    replaced = finding.standing == "admitted" or not pair.items_known
+    said = finding.says == "admits" or (finding.says == "contradicts" and replaced)
     return said and pair.judgement.difference > max(model.delta, pair.claim.half_unit)
 
 

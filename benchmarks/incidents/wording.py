@@ -49,8 +49,8 @@ _SAYS: tuple[tuple[Says, str], ...] = (
     ("informs", r"^(?:information|informational|note|background|context|for reference|neutral)\b"
                 r"|alternative method|^no (?:contradiction|mismatch|conflict|evidence|finding|"
                 r"issue|problem)|^not (?:contaminat|contradict)|^none\b|no contradiction"),
-    ("contests", r"(?<!un)contest|(?<!un)disput|denied|denies|denial|rebut|challeng|counter-?example"
-                 r"|rejects?\b|method (?:is )?(?:unsound|invalid|flawed)"),
+    ("contests", r"(?<!un)contest|(?<!un)disput|denied|denies|denial|rebut|challeng"
+                 r"|counter-?example|rejects?\b|method (?:is )?(?:unsound|invalid|flawed)"),
     ("mixed", r"\bmismatch\b.*\b(?<!mis)match\b|\b(?<!mis)match(?:es)?\b.*\bmismatch|mixed|partly"
               r"|partial|both ways|inconclusive|match(?:es)? to\b"),
     ("contradicts", _OTHER_ARTEFACT),
