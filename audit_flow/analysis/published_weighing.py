@@ -2,8 +2,8 @@
 
 A contradiction is firm when the claimant himself states or admits it, when anybody can look it up
 again and nobody answers it, or when independent parties, or one party on the released weights,
-measured it. Everything else leaves the claim open: accusations are not decided beyond their
-evidence.
+measured it; whoever weighs may let one party suffice whom nobody answers. Everything else leaves
+the claim open: accusations are not decided beyond their evidence.
 """
 
 from __future__ import annotations
@@ -38,8 +38,12 @@ class Weighed:
     rests_on: tuple[Read, ...] = ()
 
 
-def weigh(reads: Iterable[Read]) -> Weighed:
-    """Weigh everything that was published about one claim."""
+def weigh(reads: Iterable[Read], one_party: bool = False) -> Weighed:
+    """Weigh everything that was published about one claim.
+
+    With ``one_party`` the unanswered measurement of one party contradicts even if nothing says that
+    it was made on the released weights.
+    """
     given = tuple(reads)
     standing = tuple(r for r in given if r.finding.standing != "withdrawn")
     if not given:
@@ -47,8 +51,8 @@ def weigh(reads: Iterable[Read]) -> Weighed:
     if not standing:
         return Weighed("nothing", "every finding about it was withdrawn", given)
     refuted = _refuting(standing)
-    against = () if refuted else _those(standing, "contradicts")
-    firm = [r for r in against if _is_firm(r, against, standing)]
+    against = () if refuted else tuple(r for r in standing if _is_against(r))
+    firm = [r for r in against if _is_firm(r, against, standing, one_party)]
     if firm:
         return Weighed("contradicted", "published findings contradict it", tuple(firm))
     if against:
@@ -92,7 +96,15 @@ def _refuting(standing: Sequence[Read]) -> tuple[Read, ...]:
     )
 
 
-def _is_firm(read: Read, against: Sequence[Read], standing: Sequence[Read]) -> bool:
+def _is_against(read: Read) -> bool:
+    """Say whether a finding contradicts; what was suspected and then admitted does."""
+    admitted = read.finding.standing == "admitted" and not read.why
+    return read.says == "contradicts" or (read.says == "suggests" and admitted)
+
+
+def _is_firm(
+    read: Read, against: Sequence[Read], standing: Sequence[Read], one_party: bool
+) -> bool:
     finding = read.finding
     if finding.relation == "claimant" or finding.standing == "admitted":
         return True
@@ -104,8 +116,10 @@ def _is_firm(read: Read, against: Sequence[Read], standing: Sequence[Read]) -> b
         return True
     if finding.standing == "disputed":
         return False
-    on_release = finding.basis == "measured" and finding.weights == "released"
-    return on_release or _parties(against) >= 2
+    if _parties(against) >= 2:
+        return True
+    unanswered = one_party and not _those(standing, "supports")
+    return finding.basis == "measured" and (unanswered or finding.weights == "released")
 
 
 def _parties(reads: Sequence[Read]) -> int:
@@ -133,12 +147,12 @@ def _place(source: str) -> str:
 
 
 def _unsettled(standing: Sequence[Read], refuted: bool) -> tuple[Read, ...]:
-    says: tuple[Says, ...] = ("mixed", "unclear", "not-comparable", "contests")
-    found = _those(standing, *says, *(() if refuted else ("suggests",)))
+    says: list[Says] = ["mixed", "unclear"]
     # A rebuttal of nothing that is left leaves nothing open.
-    if refuted:
-        found = tuple(r for r in found if r.says != "contests")
-    return found
+    says += [] if refuted else ["contests", "suggests"]
+    # Another measurement says nothing against one that confirms.
+    says += [] if _those(standing, "supports") else ["not-comparable"]
+    return _those(standing, *says)
 
 
 def _why_not_firm(standing: Sequence[Read]) -> str:

@@ -24,9 +24,13 @@ MAX_SHOWN = 6
 
 
 class FindingsParams(Frozen):
-    """Whether what others published can prove a claim, as well as contradict it."""
+    """Whether what others published can prove a claim, as well as contradict it.
+
+    With ``one_party`` one unanswered measurement contradicts, whatever weights it was made on.
+    """
 
     may_prove: bool = False
+    one_party: bool = False
 
 
 class ScoreFindingsParams(FindingsParams, ScoreParams):
@@ -38,7 +42,7 @@ class ScoreFindingsParams(FindingsParams, ScoreParams):
 
     def model_params(self) -> ScoreParams:
         """Return the noise model's own parameters."""
-        return ScoreParams(**self.model_dump(exclude={"may_prove", "assumed_items"}))
+        return ScoreParams(**self.model_dump(exclude={"may_prove", "one_party", "assumed_items"}))
 
 
 class PublishedScores:
@@ -62,7 +66,7 @@ class PublishedScores:
             if not about and not params.may_prove:
                 continue
             spoken = True
-            yield _result(claim, weigh(_reads(claim, about, numbers)), params.may_prove)
+            yield _result(claim, _weigh(claim, about, numbers, params), params.may_prove)
         if not spoken:
             yield passed("scores", "no finding about a score is named", "none", "none")
 
@@ -85,8 +89,8 @@ class PublishedFindings:
             if not about and not (params.may_prove or isinstance(claim, StatementClaim)):
                 continue
             spoken = True
-            yield _result(claim, weigh(_reads(claim, about, {})), params.may_prove)
-        for result in _of_no_claim(findings, record):
+            yield _result(claim, _weigh(claim, about, {}, params), params.may_prove)
+        for result in _of_no_claim(findings, record, params):
             spoken = True
             yield result
         if not spoken:
@@ -112,6 +116,15 @@ class SmallDifferences:
             yield failed(about, words, "claims and records that agree", _told(finding), finding.id)
         if not slight:
             yield passed("findings", "no small difference is named", "none", "none")
+
+
+def _weigh(
+    claim: Claim,
+    about: Sequence[PublishedFinding],
+    numbers: dict[tuple[str, str], NumberRead],
+    params: FindingsParams,
+) -> Weighed:
+    return weigh(_reads(claim, about, numbers), params.one_party)
 
 
 def _reads(
@@ -144,13 +157,15 @@ def _result(claim: Claim, weighed: Weighed, may_prove: bool) -> Result:
     return passed(claim.id, "no published finding contradicts it", expected, actual, *ids)
 
 
-def _of_no_claim(findings: Sequence[PublishedFinding], record: LineageRecord) -> Iterator[Result]:
+def _of_no_claim(
+    findings: Sequence[PublishedFinding], record: LineageRecord, params: FindingsParams
+) -> Iterator[Result]:
     """Speak of findings about the release as a whole, and of those about claims not made."""
     known = {c.id for c in record.claims}
     whole = [Read(f, f.says) for f in findings if not f.claims]
     expected = "nothing published against the release"
     if whole:
-        weighed = weigh(whole)
+        weighed = weigh(whole, params.one_party)
         make = {"contradicted": failed, "open": unproven}.get(weighed.weight, passed)
         ids = (r.finding.id for r in weighed.rests_on)
         yield make("release", weighed.why, expected, _shown(weighed.rests_on), *ids)

@@ -202,11 +202,17 @@ def _finding(
         "basis": _basis(case, finding),
         "standing": "withdrawn" if told else own,
         "statement": f"{finding.text[:4000]} [{finding.verdict[:500] or 'no verdict'}]",
-        "weights": wording.weights_in(f"{words(finding.fields.get('weights'))} {finding.text}"),
+        "weights": wording.weights_in(_all_words(finding)),
         "conditions_differ": sorted(_differing(finding, about)) if score else [],
         "source": finding.source[:2000] or "not stated",
     }
     return entry | ({"score": score} if score else {})
+
+
+def _all_words(finding: CaseFinding) -> str:
+    """Return everything that a finding says in words, but for where it stands."""
+    told = (words(v) for k, v in finding.fields.items() if k not in {"source", "bears_on", "id"})
+    return "; ".join(told)
 
 
 def _says(finding: CaseFinding, score: Mapping[str, Any] | None) -> str:
@@ -241,7 +247,7 @@ def _differing(finding: CaseFinding, about: list[CaseClaim]) -> set[str]:
     found = (
         {f"{finding.fields['claimed']} is not the claim"} if _of_another(finding, about) else set()
     )
-    if (said := wording.conditions_in(f"{finding.verdict}; {finding.text}")) is not None:
+    if (said := wording.conditions_in(_all_words(finding))) is not None:
         found.add(said)
     own = _stated(finding.fields) | _stated(finding.fields.get("conditions"))
     for claim in about:

@@ -12,25 +12,30 @@ import re
 from audit_flow.model.published_facts import Basis, Relation, Says, Standing
 
 _WHAT_DIFFERS = (
-    r"(?:conditions?|protocols?|harness(?:es)?|prompts?|settings?|set-?ups?|versions?|variants?"
-    r"|subsets?|splits?|scaffolds?|(?:reasoning )?efforts?|budgets?|sampling|shots?|temperatures?"
-    r"|parsers?|extraction|hardware|precision)"
+    r"(?:conditions?|protocols?|harness(?:es)?|prompts?|(?:chat )?templates?|settings?|set-?ups?"
+    r"|versions?|variants?|subsets?|splits?|scaffolds?|(?:reasoning )?efforts?|budgets?|sampling"
+    r"|shots?|temperatures?|parsers?|extraction|hardware|precision|implementations?)"
 )
 _DIFFERENT = (
-    rf"{_WHAT_DIFFERS}(?: \w+)? (?:differs?|differed|differing|mismatch(?:es)?|not comparable)"
-    rf"|(?:different|other|another|older|newer|unlike|differing) (?:\w+ )?{_WHAT_DIFFERS}"
+    rf"{_WHAT_DIFFERS}(?: \w+)? (?:differs?|differed|differing|differences?|mismatch(?:es)?"
+    r"|not comparable|mix-?up|error)"
+    r"|(?:different|other|another|older|newer|unlike|differing|wrong|without the|incorrect"
+    rf"|unequal|unmatched) (?:\w+ )?{_WHAT_DIFFERS}"
     r"|not (?:directly )?comparable|incomparable|apples"
 )
 _AGAINST = (
-    r"mismatch|contradict|contaminat|leak|train(?:ed)? on (?:the )?test|unfair|cherry|inflat"
-    r"|overstat|exaggerat|misrepresent|misleading|mislabel|swapp|substitut|replac|impersonat"
-    r"|copied|plagiar|stolen|corrupt|truncat|damaged|cut short|incomplete|missing|unloadable"
-    r"|lower_than_claimed|below (?:the )?claim|not (?:reached|reproduc|as claimed|the (?:released|"
-    r"claimed|same|stated))|fail|fabricat|fake|false|untrue|incorrect|wrong|violat|breach"
-    r"|not permitted|incompatible|silent|undisclosed (?:change|quanti|substitut)|quanti[sz]"
-    r"|downgrad|rigged|gamed|hack|exploit|artefact differs|artifact differs|model differs"
-    r"|weights differ|identity differs|differs? from (?:the )?(?:claim|release|card)|derived"
-    r"|identical to another|best[- ]of|cons@|maj@|impossib"
+    r"mismatch|contradict|contaminat|leak|train(?:ed)? on (?:the )?test|overlap|memori[sz]"
+    r"|test (?:set|data|items?|questions?) (?:\w+ ){0,3}(?:in|among|within)\b|unfair|cherry|inflat"
+    r"|overstat|over-?claim|exaggerat|misrepresent|misleading|mislabel|swapp|substitut|replac"
+    r"|impersonat|copied|plagiar|stolen|corrupt|truncat|damaged|cut short|incomplete|missing"
+    r"|unloadable|(?<!un)alter|\bmodif|(?<!un)tamper|\bedit|\bchanged|decepti|conflict|invalid"
+    r"|lower|below (?:the )?claim|not (?:reached|as claimed|the (?:released|claimed|same|stated))"
+    r"|(?:not|n't|unable to|cannot|could not)(?: be)? re(?:produc|plicat)|irreproduc|fail"
+    r"|fabricat|fake|false|untrue|incorrect|wrong|violat|breach|incompatible|silent|quanti[sz]"
+    r"|undisclosed (?:change|quanti|substitut|deriv|base)|downgrad|rigged|gamed|gaming|hack"
+    r"|exploit|cheat|artefact differs|artifact differs|identity differs"
+    r"|differs? from (?:the )?(?:claim|release|card)|\bderiv(?:ed|ation|ative)"
+    r"|identical to another|best[- ]of|cons@|maj@|impossib|inconsisten|disagree|not available"
     r"|(?:not|no|n't)(?: a)? match|not (?:permitted|allowed|equal|identical|consistent)"
 )
 _OTHER_ARTEFACT = (
@@ -41,40 +46,49 @@ _OTHER_ARTEFACT = (
 # What a negation takes away: "no leak found", "not derived from it".
 _NEGATED = re.compile(
     r"\b(?:no|not|never|without|isn't|wasn't|aren't)\b(?: \w+){0,3} (?:mismatch|contradict|"
-    r"contaminat|leak|swapp|copied|plagiar|corrupt|deriv|fabricat|violat|cherry|missing|tamper)\w*"
+    r"contaminat|leak|swapp|copied|plagiar|corrupt|deriv|fabricat|violat|cherry|missing|tamper|"
+    r"overlap|memori[sz]|conflict|alter|cheat|exploit|lower)\w*"
 )
 _SAYS: tuple[tuple[Says, str], ...] = (
     ("refutes", r"refut|unfounded|debunk|disprov|baseless|exonerat|false (?:accusation|alarm|"
-                r"positive)|cleared|unrelated models?\b|accusation (?:is )?(?:false|wrong)"),
+                r"positive|claim of)|cleared|accusation (?:is )?(?:false|wrong)|coincidence"),
     ("informs", r"^(?:information|informational|note|background|context|for reference|neutral)\b"
                 r"|alternative method|^no (?:contradiction|mismatch|conflict|evidence|finding|"
-                r"issue|problem)|^not (?:contaminat|contradict)|^none\b|no contradiction"),
+                r"issue|problem)|^not (?:contaminat|contradict)|^none\b|no contradiction"
+                r"|duplicate (?:of|report)|repeats|same source|second-?hand"),
     ("contests", r"(?<!un)contest|(?<!un)disput|denied|denies|denial|rebut|challeng"
                  r"|counter-?example|rejects?\b|method (?:is )?(?:unsound|invalid|flawed)"),
     ("mixed", r"\bmismatch\b.*\b(?<!mis)match\b|\b(?<!mis)match(?:es)?\b.*\bmismatch|mixed|partly"
               r"|partial|both ways|inconclusive|match(?:es)? to\b"),
     ("contradicts", _OTHER_ARTEFACT),
     ("not-comparable", _DIFFERENT),
-    ("suggests", r"suspic|alleg|implausib|(?<!im)possib|likely|probabl|unverif|unconfirmed|rumou?r"
-                 r"|hint|suggest|appears|seems|doubt|question|under-?specified|unsupported|undisclosed"
-                 r"|not (?:disclosed|stated|named|published|shown)|unnamed|unknown|understated"
-                 r"|missing (?:evidence|reports?|logs?|documentation|records?|disclosure|details?)"
-                 r"|biased|unexplained|anomal|concern|unproven|not proven|pending|unresolved$"),
+    ("suggests", r"suspic|alleg|implausib|(?<!im)possib|\blikely|probabl|unverif|unconfirmed"
+                 r"|rumou?r|hint|suggest|appears|seems|doubt|question|concern|unproven|not proven"
+                 r"|pending|anomal|unresolved$|weak|speculat|claimed by"),
     ("corrects", r"typo.*(?:correct|fix)|(?:correct|fix|errat).*typo|erratum|corrigendum"
                  r"|(?:honest|open|sign|announc|dat|volunt|document|public|prompt|transparen)\w*"
                  r" (?:and \w+ )?correct|correct\w* (?:honestly|openly|publicly|promptly|with a "
                  r"(?:signed|dated|public))|self-correct"),
     ("admits", r"admit|acknowledg|conced|apolog|confess|owned up|(?:claim|model|score|release|"
                r"weights) (?:was |were )?(?:withdrawn|retracted|pulled)|withdrew the|^corrected\b"),
-    ("differs-slightly", r"without effect|no effect|harmless|cosmetic|small|minor|trivial"
+    ("differs-slightly", r"without effect|no effect|harmless|cosmetic|small|minor|trivial|benign"
                          r"|negligible|typo|placeholder|(?:wrong|one|bad|stale) (?:wrong )?label"
                          r"|\bgaps?\b|unresolved reference|resolve by|naming only|rounding"
                          r"|within (?:the )?(?:noise|toleranc|margin|error|\d)"
                          r"|documentation|formatting|renamed with|outdated link|dead link"),
-    ("supports", r"^(?:match|reproduced|replicated|confirmed (?:match|by)|consistent|agree|equal"
-                 r"|holds|upheld|verified|as claimed|identical$|within|same\b|correct$|valid"
-                 r"|accurate|supported|pass(?:es|ed)?\b|higher_than_claimed|bit-?identical|permitted|allowed)"),
+    # What is left out: no contradiction by itself, but not nothing either.
+    ("suggests", r"under-?specified|unsupported|missing (?:evidence|reports?|logs?|documentation"
+                 r"|records?|disclosure|details?)|biased|unexplained|understated"
+                 r"|undisclosed (?!change|quanti|substitut|deriv|base)|undisclosed$"
+                 r"|not (?:disclosed|stated|named|published|shown|documented)|unnamed|unknown"),
+    ("supports", r"^(?:match|reproduced|replicated|consistent|agree|equal|holds|upheld|verified"
+                 r"|as claimed|identical$|within|same\b|correct$|valid\b|accurate|supported"
+                 r"|pass(?:es|ed)?\b|higher_than_claimed|bit-?identical|permitted|allowed|intact"
+                 r"|unchanged|unmodified|licensed|with permission|attributed)"),
     ("contradicts", _AGAINST),
+    ("supports", r"\bmatch(?:es|ed)?\b|\breproduc(?:ed|es|ible)|\breplicat(?:ed|es)|\bconsistent"
+                 r"|\bagrees?\b|confirm(?:s|ed) (?:the )?(?:claim|score|result|reproduction)"
+                 r"|with permission|by permission|unmodified|unchanged|intact"),
 )  # fmt: skip
 _SAYS_PATTERNS = tuple((says, re.compile(pattern)) for says, pattern in _SAYS)
 
@@ -83,10 +97,11 @@ _STANDING: tuple[tuple[Standing, str], ...] = (
     ("admitted", r"(?:claims?|model|score|release|card|weights|paper) (?:was |were )?(?:withdrawn|"
                  r"retracted|pulled|removed)|withdrawn by (?:the |its |their )?(?:author|owner|"
                  r"claimant|publisher|developer)"),
-    ("withdrawn", r"withdrawn|retract|unfounded|debunk|refut|cleared|false (?:accusation|alarm)"
-                  r"|baseless|exonerat"),
+    ("withdrawn", r"withdrawn|retract|unfounded|debunk|refut|cleared|baseless|exonerat"
+                  r"|false (?:accusation|alarm|positive)"),
     ("disputed", r"disput|contest|denied|denies|alleg|rumou?r|under review|unproven"),
-    ("admitted", r"admit|acknowledg|confirm|conced|correct|apolog|owner fixed|fixed by"),
+    ("admitted", r"admit|acknowledg|confirm|conced|correct|apolog|fixed|patched|repaired"
+                 r"|re-?uploaded|reverted"),
 )  # fmt: skip
 _STANDING_PATTERNS = tuple((standing, re.compile(pattern)) for standing, pattern in _STANDING)
 
@@ -198,7 +213,8 @@ def basis_of(text: str, is_number: bool) -> Basis:
     lower = text.casefold()
     if is_number or _HEDGED.search(lower):
         return "measured"
-    if _REPEATABLE.search(lower):
+    # A figure that is not a score can be counted again.
+    if _REPEATABLE.search(lower) or re.search(r"\d", lower):
         return "repeatable"
     return "statement"
 
