@@ -64,13 +64,19 @@ def weigh(reads: Iterable[Read], one_party: bool = False) -> Weighed:
         return Weighed("contradicted", "the claimant admits it", tuple(admitted))
     if unsettled or admitted:
         return Weighed("open", _why_open(unsettled or tuple(admitted)), (*unsettled, *admitted))
-    return _favourable(standing, refuted)
+    return _favourable(given, standing, refuted)
 
 
-def _favourable(standing: tuple[Read, ...], refuted: tuple[Read, ...]) -> Weighed:
+def _favourable(
+    given: tuple[Read, ...], standing: tuple[Read, ...], refuted: tuple[Read, ...]
+) -> Weighed:
     upheld = [r for r in _those(standing, "supports") if r.finding.relation != "claimant"]
     slight = _those(standing, "differs-slightly", "corrects")
     rests_on = (*upheld, *slight, *refuted)
+    if refuted and not (upheld or slight or _accusations(given)):
+        return Weighed(
+            "open", "it refutes something, and nobody is on record as saying it", refuted
+        )
     if not rests_on:
         return Weighed("nothing", "what was published neither confirms nor contradicts it")
     if upheld or refuted:
@@ -100,6 +106,10 @@ def _is_against(read: Read) -> bool:
     """Say whether a finding contradicts; what was suspected and then admitted does."""
     admitted = read.finding.standing == "admitted" and not read.why
     return read.says == "contradicts" or (read.says == "suggests" and admitted)
+
+
+def _accusations(given: Sequence[Read]) -> tuple[Read, ...]:
+    return _those(given, "contradicts", "suggests", "mixed", "unclear", "not-comparable")
 
 
 def _is_firm(

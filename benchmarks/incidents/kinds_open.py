@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from benchmarks.incidents.synthetic_parts import Made, Names, claim, finding, measured, score
 
@@ -19,8 +20,8 @@ def other_protocol(n: Names) -> Made:
 def other_fields(n: Names) -> Made:
     """The same, told by fields and not by words."""
     c = score(n, shots=5, variant="v1")
-    found = measured(n, c, n.stranger(), -n.chance.uniform(8, 20), "mismatch",
-                     **n.chance.choice(({"shots": 0}, {"variant": "v2"}, {"n_items": 100})))  # fmt: skip
+    other: dict[str, Any] = n.chance.choice(({"shots": 0}, {"variant": "v2"}, {"n_items": 100}))
+    found = measured(n, c, n.stranger(), -n.chance.uniform(8, 20), "mismatch", **other)
     return Made(n, [c], [found], "REVIEW")
 
 
@@ -85,8 +86,9 @@ def self_confirmed(n: Names) -> Made:
 def half_and_half(n: Names) -> Made:
     """A finding that speaks both ways decides nothing, even if the claimant admits a part."""
     c = claim(n, "architecture", "an architecture of its own")
-    found = [finding(n, c, n.stranger(), "two tensors carry other names than a known model's",
-                     n.pick("mismatch in naming, match in structure", "mixed", "partly matches"))]  # fmt: skip
+    word = n.pick("mismatch in naming, match in structure", "mixed", "partly matches")
+    text = "two tensors carry other names than a known model's"
+    found = [finding(n, c, n.stranger(), text, word)]
     if n.chance.random() < 0.5:
         found.append(finding(n, c, n.owner(), "calls it an oversight", "admitted"))
     return Made(n, [c], found, "REVIEW", n.pick("resolved", ""))
@@ -95,8 +97,8 @@ def half_and_half(n: Names) -> Made:
 def reproduced(n: Names) -> Made:
     """Somebody else measured the same."""
     c = score(n)
-    word = n.pick("match", "reproduced", "within noise", "within_2_sigma", "consistent with the claim",
-                  "matches the claim", "mismatch within noise")  # fmt: skip
+    word = n.pick("match", "reproduced", "within noise", "within_2_sigma",
+                  "consistent with the claim", "matches the claim", "mismatch within noise")  # fmt: skip
     found = measured(n, c, n.stranger(), n.chance.uniform(-0.3, 0.2), word)
     return Made(n, [c], [found], "PASS")
 
@@ -114,7 +116,7 @@ def honest_with_gaps(n: Names) -> Made:
     found = [
         finding(n, c, "arithmetic on the public logs", "steps, batch and examples agree",
                 n.pick("match", "consistent", "agrees")),
-        finding(n, d, n.pick("count", "README", n.stranger()), "two of 900 log files are listed twice",
+        finding(n, d, n.pick("count", "README", n.stranger()), "two of 900 logs are listed twice",
                 n.pick("small gaps", "minor documentation error", "one wrong label",
                        "difference without effect", "placeholder left, fixed")),
     ]  # fmt: skip

@@ -82,9 +82,10 @@ def judge_folder(folder: Path, policy: Policy) -> Judged:
     try:
         case = read_case(folder)
         heard = hear(case, policy)
-    except (CaseError, AuditFlowError) as error:
-        # What can't be read is never fine: it is INCONCLUSIVE, with the reason.
-        told = " ".join(str(error).split())[:300]
+    except Exception as error:
+        # Whatever a hostile case does is a line of the table: INCONCLUSIVE, with the reason.
+        known = isinstance(error, CaseError | AuditFlowError)
+        told = " ".join(f"{'' if known else f'{type(error).__name__}: '}{error}".split())[:300]
         return Judged(folder.name, "?", "INCONCLUSIVE", told, (f"could not be read: {told}",))
     return compare(case, heard)
 

@@ -81,7 +81,8 @@ def score(names: Names, value: float | None = None, **more: Any) -> dict[str, An
 
 def claim(names: Names, kind: str, value: str) -> dict[str, Any]:
     """Return a claim in words."""
-    return {"id": kind.split("_")[0], "kind": kind, "value": value, "source": names.url()}
+    name = kind.partition("_")[0]
+    return {"id": name, "kind": kind, "value": value, "source": names.url()}
 
 
 def finding(

@@ -113,7 +113,7 @@ def _score(claim: CaseClaim) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "benchmark": _benchmark(claim),
         "metric": _metric(claim),
-        "value": _Digits(str(number(claim.metric.get("value")))),
+        "value": _Digits(f"{number(claim.metric.get('value')):f}"),
         "unit": _unit(claim),
         "protocol": {"task": _task(claim)},
     }
@@ -123,12 +123,15 @@ def _score(claim: CaseClaim) -> dict[str, Any]:
 
 
 class _Digits(str):
-    """A number as it was written: 91.0 stays 91.0."""
+    """A number as it was written: 91.0 stays 91.0, and 91 stays 91."""
 
 
-yaml.SafeDumper.add_representer(
-    _Digits, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:float", str(text))
-)
+def _plain_number(dumper: yaml.SafeDumper, text: _Digits) -> yaml.ScalarNode:
+    kind = "int" if text.lstrip("-").isdigit() else "float"
+    return dumper.represent_scalar(f"tag:yaml.org,2002:{kind}", str(text))
+
+
+yaml.SafeDumper.add_representer(_Digits, _plain_number)
 
 
 def _count(value: Any) -> int | None:
@@ -236,7 +239,7 @@ def _published_score(finding: CaseFinding, about: list[CaseClaim]) -> dict[str, 
     unit = _share(value, stated) if stated else _unit(claimed[0])
     if unit is None or (unit == "fraction" and value > 1) or not 0 <= value <= 100:
         return None
-    entry: dict[str, Any] = {"value": _Digits(str(value)), "unit": unit}
+    entry: dict[str, Any] = {"value": _Digits(f"{value:f}"), "unit": unit}
     if (items := _count(finding.fields.get("n_items"))) is not None:
         entry["n_items"] = items
     return entry

@@ -36,6 +36,12 @@ _AGAINST = (
     r"|exploit|cheat|artefact differs|artifact differs|identity differs"
     r"|differs? from (?:the )?(?:claim|release|card)|\bderiv(?:ed|ation|ative)"
     r"|identical to another|best[- ]of|cons@|maj@|impossib|inconsisten|disagree|not available"
+    r"|(?:digests?|hash(?:es)?|sha-?\d+|checksums?|sizes?|files?|api|endpoint|outputs?|answers?"
+    r"|licen[cs]e|served|tokeni[sz]er|config)(?: \w+)? differs?|absent|\bbugs?\b|visible|accessible"
+    r"|(?:not|n't) (?:load|hold|run|open|parse|honou?r|respect|work)|does not load|not loadable"
+    r"|(?:without|no) (?:notice|attribution|announcement)|majority vote|in (?:the )?training"
+    r"|(?:shorter|smaller|fewer|less|worse|more|higher effort) (?:\w+ )?than (?:stated|claimed|"
+    r"announced|advertised)"
     r"|(?:not|no|n't)(?: a)? match|not (?:permitted|allowed|equal|identical|consistent)"
 )
 _OTHER_ARTEFACT = (
@@ -50,22 +56,30 @@ _NEGATED = re.compile(
     r"overlap|memori[sz]|conflict|alter|cheat|exploit|lower)\w*"
 )
 _SAYS: tuple[tuple[Says, str], ...] = (
+    # Of the claim itself: that it was refuted is a contradiction.
+    ("contradicts", r"claims? (?:is |was |were )?(?:refuted|disprove[dn]|debunked)"),
+    ("refutes", r"(?:accusation|allegation|suspicion|plagiarism|copying|derivation|contamination) "
+                r"(?:is |was )?(?:not (?:supported|confirmed|shown|found|substantiated|borne out)"
+                r"|unsupported|unsubstantiated|unproven)"),
     ("refutes", r"refut|unfounded|debunk|disprov|baseless|exonerat|false (?:accusation|alarm|"
-                r"positive|claim of)|cleared|accusation (?:is )?(?:false|wrong)|coincidence"),
-    ("informs", r"^(?:information|informational|note|background|context|for reference|neutral)\b"
+                r"positive|claim of)|cleared|accusation (?:is )?(?:false|wrong)|coinciden"),
+    ("informs", r"^(?:information(?:al)?|background|for reference|neutral)\b|^(?:note|context)$"
                 r"|alternative method|^no (?:contradiction|mismatch|conflict|evidence|finding|"
                 r"issue|problem)|^not (?:contaminat|contradict)|^none\b|no contradiction"
-                r"|duplicate (?:of|report)|repeats|same source|second-?hand"),
+                r"|duplicate (?:of|report)|repeat|same source|second-?hand|^duplicate$|^copy of"),
     ("contests", r"(?<!un)contest|(?<!un)disput|denied|denies|denial|rebut|challeng"
-                 r"|counter-?example|rejects?\b|method (?:is )?(?:unsound|invalid|flawed)"),
+                 r"|counter-?example|reject|method\w* (?:is )?(?:unsound|invalid|flawed|criticis)"
+                 r"|(?:flawed|unsound|invalid) (?:method|test|measure)|test (?:is )?invalid"
+                 r"|criticis|(?:tester|user|measurement) error|(?:owner|author)s? disagree"),
     ("mixed", r"\bmismatch\b.*\b(?<!mis)match\b|\b(?<!mis)match(?:es)?\b.*\bmismatch|mixed|partly"
               r"|partial|both ways|inconclusive|match(?:es)? to\b"),
     ("contradicts", _OTHER_ARTEFACT),
     ("not-comparable", _DIFFERENT),
     ("suggests", r"suspic|alleg|implausib|(?<!im)possib|\blikely|probabl|unverif|unconfirmed"
                  r"|rumou?r|hint|suggest|appears|seems|doubt|question|concern|unproven|not proven"
-                 r"|pending|anomal|unresolved$|weak|speculat|claimed by"),
-    ("corrects", r"typo.*(?:correct|fix)|(?:correct|fix|errat).*typo|erratum|corrigendum"
+                 r"|pending|anomal|unresolved$|weak|speculat|claimed by|unsubstantiated"),
+    ("corrects", r"(?:typo|transcription|copying|clerical).*(?:correct|fix)"
+                 r"|(?:correct|fix|errat).*typo|erratum|corrigendum"
                  r"|(?:honest|open|sign|announc|dat|volunt|document|public|prompt|transparen)\w*"
                  r" (?:and \w+ )?correct|correct\w* (?:honestly|openly|publicly|promptly|with a "
                  r"(?:signed|dated|public))|self-correct"),
@@ -75,20 +89,28 @@ _SAYS: tuple[tuple[Says, str], ...] = (
                          r"|negligible|typo|placeholder|(?:wrong|one|bad|stale) (?:wrong )?label"
                          r"|\bgaps?\b|unresolved reference|resolve by|naming only|rounding"
                          r"|within (?:the )?(?:noise|toleranc|margin|error|\d)"
-                         r"|documentation|formatting|renamed with|outdated link|dead link"),
+                         r"|documentation|formatting|renamed with|outdated|\bstale\b|dead link"
+                         r"|(?:transcription|copying|clerical) error"
+                         r"|not (?:statistically )?significant|indistinguishable|inside (?:the )?"
+                         r"noise|expected (?:change|difference)|acceptable|(?:announced|versioned|"
+                         r"documented) (?:update|change|rename|replacement)|renamed?,? documented"
+                         r"|disclosed late"),
     # What is left out: no contradiction by itself, but not nothing either.
     ("suggests", r"under-?specified|unsupported|missing (?:evidence|reports?|logs?|documentation"
                  r"|records?|disclosure|details?)|biased|unexplained|understated"
                  r"|undisclosed (?!change|quanti|substitut|deriv|base)|undisclosed$"
-                 r"|not (?:disclosed|stated|named|published|shown|documented)|unnamed|unknown"),
+                 r"|not (?:disclosed|stated|named|published|shown|documented)|unnamed|unknown"
+                 r"|undocumented"),
     ("supports", r"^(?:match|reproduced|replicated|consistent|agree|equal|holds|upheld|verified"
-                 r"|as claimed|identical$|within|same\b|correct$|valid\b|accurate|supported"
+                 r"|as claimed|identical$|within|same$|same as (?:claimed|stated)|correct$"
+                 r"|valid\b|accurate|supported"
                  r"|pass(?:es|ed)?\b|higher_than_claimed|bit-?identical|permitted|allowed|intact"
                  r"|unchanged|unmodified|licensed|with permission|attributed)"),
     ("contradicts", _AGAINST),
     ("supports", r"\bmatch(?:es|ed)?\b|\breproduc(?:ed|es|ible)|\breplicat(?:ed|es)|\bconsistent"
                  r"|\bagrees?\b|confirm(?:s|ed) (?:the )?(?:claim|score|result|reproduction)"
-                 r"|with permission|by permission|unmodified|unchanged|intact"),
+                 r"|with permission|by permission|permission granted|unmodified|unchanged|intact"
+                 r"|^disclosed|^substantiated|independent(?:ly)? train"),
 )  # fmt: skip
 _SAYS_PATTERNS = tuple((says, re.compile(pattern)) for says, pattern in _SAYS)
 
@@ -107,9 +129,11 @@ _STANDING_PATTERNS = tuple((standing, re.compile(pattern)) for standing, pattern
 
 _OTHER_OWNER = re.compile(
     r"(?:benchmark|data ?set|issue|report|blog|article|leaderboard|arena|base[- ]model|original "
-    r"model|upstream|other|another|rival|source model)(?:'s|s)? (?:owner|author|maintainer|"
+    r"model|upstream|other|another|rival|source model)(?:'s|s)?(?: #?\d+)? (?:owner|author|maintainer|"
     r"developer|publisher|creator|team|vendor)|(?:not|unlike|independent of|against) the (?:owner|"
-    r"author|claimant)|\b(?:users?|customers?|community|readers|critics) of\b|\busers?\b"
+    r"author|claimant)|\b(?:users?|customers?|community|readers|critics) of\b|(?:owner|author|maintainer|developer)s?"
+    r" of (?:the |an? )?(?:benchmark|data ?set|issue|report|base|original|upstream|other|rival)"
+    r"|\busers?\b"
 )
 _OWNER = re.compile(
     r"\b(?:owners?|authors?|claimants?|developers?|publishers?|trainers?|uploaders?|maintainers?"
