@@ -48,7 +48,7 @@ def write_case(made: Made, folder: Path) -> Path:
     """Write a made-up case as the two files of the form."""
     folder.mkdir(parents=True, exist_ok=True)
     head = {"case_id": folder.name}
-    claims = {"schema": "audit-case/claims/v1", **head, "title": made.names.model}
+    claims: dict[str, Any] = {"schema": "audit-case/claims/v1", "title": made.names.model, **head}
     claims |= {"release": {"hub_repo": made.names.repo, "claimant": made.names.claimant}}
     claims["claims"] = made.claims
     found: dict[str, Any] = {"schema": "audit-case/reproduction/v1", **head}

@@ -15,7 +15,7 @@ from audit_flow.model import Policy
 from audit_flow.policy_file import load_policy
 from benchmarks.incidents import run, synthetic, wording
 from benchmarks.incidents.form import read_case
-from benchmarks.incidents.synthetic_parts import Names
+from benchmarks.incidents.synthetic_parts import Made, Names
 
 CASES = sorted(p for p in run.CASES.iterdir() if p.is_dir())
 
@@ -77,7 +77,7 @@ def test_no_published_record_passes_the_default_policy() -> None:
 
 @pytest.mark.parametrize("kind", sorted(synthetic.KINDS))
 def test_made_up_cases(kind: str, tmp_path: Path) -> None:
-    outcome = synthetic.measure(kind, 3, 20260331, tmp_path)
+    outcome = synthetic.measure(kind, 1, 20260331, tmp_path)
     assert outcome.right == outcome.total, outcome.wrong
 
 
@@ -111,7 +111,7 @@ def _write(folder: Path, claims: Any, found: Any) -> Path:
     return folder
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     claims=st.lists(st.dictionaries(st.sampled_from(("id", "kind", "value", "metric")), _NOISE)),
     findings=st.lists(st.dictionaries(st.sampled_from(_KEYS), _NOISE), max_size=4),
@@ -128,7 +128,7 @@ def test_no_case_breaks_the_run(
     assert "Error:" not in judged.because
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(verdict=_UNKNOWN, kind=st.text(max_size=10), status=_UNKNOWN, seed=st.integers(0, 99))
 def test_words_that_nobody_knows_never_pass(
     tmp_path: Path, policy: Policy, verdict: str, kind: str, status: str, seed: int
@@ -153,7 +153,7 @@ def test_a_folder_that_is_no_case_is_told(tmp_path: Path, policy: Policy) -> Non
 
 def test_a_mismatch_is_told_and_exits_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made = synthetic.KINDS["hearsay"](Names(random.Random(3)))
-    wrong = synthetic.Made(made.names, made.claims, made.findings, "BLOCK", made.status)
+    wrong = Made(made.names, made.claims, made.findings, "BLOCK", made.status)
     folder = synthetic.write_case(wrong, tmp_path / "one")
     assert run.main([str(folder)]) == 1
     assert "NOT ok" in capsys.readouterr().out
