@@ -19,7 +19,6 @@ def declared(release: Release) -> Declared:
         job_logs=tuple(evidence.job_logs),
         records=tuple(evidence.records),
         evaluations=tuple(e.path for e in evidence.evaluations),
-        findings=tuple(evidence.findings),
         weights=manifest.weights,
         base=manifest.base_model.path if manifest.base_model else None,
         card=manifest.card,

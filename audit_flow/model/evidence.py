@@ -160,7 +160,6 @@ class Declared(EvidenceBase):
     job_logs: tuple[RelativePath, ...] = ()
     records: tuple[RelativePath, ...] = ()
     evaluations: tuple[RelativePath, ...] = ()
-    findings: tuple[RelativePath, ...] = ()
     weights: RelativePath | None = None
     base: RelativePath | None = None
     card: RelativePath | None = None

@@ -97,8 +97,10 @@ def half_and_half(n: Names) -> Made:
 def reproduced(n: Names) -> Made:
     """Somebody else measured the same."""
     c = score(n)
-    word = n.pick("match", "reproduced", "within noise", "within_2_sigma",
-                  "consistent with the claim", "matches the claim", "mismatch within noise")  # fmt: skip
+    word = n.pick(
+        "match", "reproduced", "within noise", "within_2_sigma", "consistent with the claim",
+        "matches the claim", "mismatch within noise",
+    )  # fmt: skip
     found = measured(n, c, n.stranger(), n.chance.uniform(-0.3, 0.2), word)
     return Made(n, [c], [found], "PASS")
 

@@ -129,10 +129,11 @@ _STANDING_PATTERNS = tuple((standing, re.compile(pattern)) for standing, pattern
 
 _OTHER_OWNER = re.compile(
     r"(?:benchmark|data ?set|issue|report|blog|article|leaderboard|arena|base[- ]model|original "
-    r"model|upstream|other|another|rival|source model)(?:'s|s)?(?: #?\d+)? (?:owner|author|maintainer|"
-    r"developer|publisher|creator|team|vendor)|(?:not|unlike|independent of|against) the (?:owner|"
-    r"author|claimant)|\b(?:users?|customers?|community|readers|critics) of\b|(?:owner|author|maintainer|developer)s?"
-    r" of (?:the |an? )?(?:benchmark|data ?set|issue|report|base|original|upstream|other|rival)"
+    r"model|upstream|other|another|rival|source model)(?:'s|s)?(?: #?\d+)? (?:owner|author|"
+    r"maintainer|developer|publisher|creator|team|vendor)"
+    r"|(?:not|unlike|independent of|against) the (?:owner|author|claimant)|\b(?:users?|customers?|community|readers|critics) of\b"
+    r"|(?:owner|author|maintainer|developer)s? of (?:the |an? )?"
+    r"(?:benchmark|data ?set|issue|report|base|original|upstream|other|rival)"
     r"|\busers?\b"
 )
 _OWNER = re.compile(
