@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta
 
@@ -12,6 +12,7 @@ from benchmarks.false_blocks import run
 from benchmarks.false_blocks.releases import by_item, self_hosted
 
 
+@settings(deadline=None)
 @given(st.integers(1, 2000), st.data())
 def test_the_interval_is_clopper_and_pearsons(total: int, data: st.DataObject) -> None:
     hits = data.draw(st.integers(0, total))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit_flow.analysis.published_scores import read_numbers
@@ -53,6 +53,7 @@ FINDINGS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(FINDINGS, st.randoms(use_true_random=False), st.booleans())
 def test_order_changes_nothing(
     findings: list[PublishedFinding], chance: random.Random, one_party: bool
@@ -62,6 +63,7 @@ def test_order_changes_nothing(
     assert weigh(reads(*findings), one_party).weight == weigh(reads(*turned), one_party).weight
 
 
+@settings(deadline=None)
 @given(FINDINGS, st.booleans())
 def test_what_was_withdrawn_never_contradicts_or_confirms(
     findings: list[PublishedFinding], one_party: bool
@@ -70,6 +72,7 @@ def test_what_was_withdrawn_never_contradicts_or_confirms(
     assert weigh(reads(*gone), one_party).weight == "nothing"
 
 
+@settings(deadline=None)
 @given(FINDINGS, st.booleans())
 def test_an_admitted_contradiction_can_not_be_talked_away(
     findings: list[PublishedFinding], one_party: bool
@@ -78,6 +81,7 @@ def test_an_admitted_contradiction_can_not_be_talked_away(
     assert weigh(reads(*findings, admitted), one_party).weight == "contradicted"
 
 
+@settings(deadline=None)
 @given(FINDINGS, st.booleans())
 def test_a_claimant_alone_confirms_nothing(
     findings: list[PublishedFinding], one_party: bool
@@ -86,6 +90,7 @@ def test_a_claimant_alone_confirms_nothing(
     assert weigh(reads(*own), one_party).weight in {"nothing", "open"}
 
 
+@settings(deadline=None)
 @given(FINDINGS, st.sampled_from(("unclear", "mixed", "contradicts")), st.booleans())
 def test_doubt_never_helps(findings: list[PublishedFinding], says: str, one_party: bool) -> None:
     """Another unsettled or contradicting finding turns nothing that is not upheld into upheld."""
@@ -115,12 +120,14 @@ def test_one_party_suffices_only_where_the_policy_says_so() -> None:
     assert weigh(reads(released, contest), one_party=True).weight == "open"
 
 
+@settings(deadline=None)
 @given(st.floats(0.3, 0.95), st.floats(0.0, 0.02), st.integers(500, 20_000))
 def test_numbers_within_chance_never_contradict(mean: float, below: float, items: int) -> None:
     says = _number(mean, mean - min(below, 0.3 * (mean * (1 - mean) / items) ** 0.5), items)
     assert says != "contradicts"
 
 
+@settings(deadline=None)
 @given(st.floats(0.5, 0.95), st.floats(0.2, 0.4), st.integers(200, 20_000))
 def test_numbers_far_below_contradict_whatever_word_stands_there(
     mean: float, below: float, items: int
