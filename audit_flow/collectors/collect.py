@@ -16,6 +16,7 @@ from audit_flow.collectors.model_card import read_card
 from audit_flow.collectors.one_each import one_each
 from audit_flow.collectors.openness import components, terms
 from audit_flow.collectors.own_claims import claims_of_its_own
+from audit_flow.collectors.published import read_published
 from audit_flow.collectors.readers import detect
 from audit_flow.collectors.record_signature import believed_records, record_signatures
 from audit_flow.collectors.signature import ModelFolder, found_signatures, verify_model
@@ -145,6 +146,9 @@ def _read_files(found: _Pass, manifest: ReleaseManifest) -> None:
     for what, family, paths in families:
         for path in paths:
             found.attempt(what, path, lambda p=path, f=family: _read(SourceFile(folder, p), f))  # type: ignore[misc]
+    for path in evidence.findings:
+        source = SourceFile(folder, path)
+        found.attempt("published findings", path, lambda s=source: read_published(s))  # type: ignore[misc]
     for entry in evidence.evaluations:
         found.attempt("evaluation", entry.path, lambda e=entry: _evaluation(folder, e))  # type: ignore[misc]
 

@@ -20,6 +20,7 @@ from audit_flow.model.claim import (
     Relation,
     Sampling,
     ScoreClaim,
+    StatementClaim,
     TrainingClaim,
     Unit,
 )
@@ -204,6 +205,14 @@ class TrainingEntry(Wire):
     value: Text
 
 
+class StatementEntry(Wire):
+    """A claim in words, under an id of its own."""
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+    topic: Text
+    text: Text
+
+
 class DecontaminationEntry(Wire):
     """A tool that took items of ``benchmarks`` (all, where none is named) out of the data.
 
@@ -261,6 +270,7 @@ class EvidenceEntry(Wire):
     job_logs: list[PathText] = []
     records: list[PathText] = []
     evaluations: list[Annotated[EvaluationEntry, BeforeValidator(as_evaluation)]] = []
+    findings: list[PathText] = []
 
 
 class ReproduceEntry(Wire):
@@ -314,6 +324,7 @@ class ReleaseManifest(Wire):
     scores: list[ScoreEntry] = []
     baselines: list[BaselineEntry] = []
     training: list[TrainingEntry] = []
+    statements: list[StatementEntry] = []
     decontamination: list[DecontaminationEntry] = []
     openness: OpennessEntry | None = None
     disclosures: dict[Text, Text] = {}
@@ -340,6 +351,12 @@ class ReleaseManifest(Wire):
                 id=f"training:{t.name}", name=t.name, value=t.value, source="release.yaml"
             )
             for t in self.training
+        ]
+        claims += [
+            StatementClaim(
+                id=f"statement:{s.id}", topic=s.topic, text=s.text, source="release.yaml"
+            )
+            for s in self.statements
         ]
         claims += [_checksum(path, text) for path, text in sorted(self.checksums.items())]
         return tuple(claims)
