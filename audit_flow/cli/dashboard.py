@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from audit_flow.dashboard import Settings
     from audit_flow.dashboard.identity import Proxy
     from audit_flow.dashboard.settings import Root
-    from audit_flow.signing import Signer
+    from audit_flow.model import TrustFile
+    from audit_flow.signing import KeySigner
 
 _FILE = click.Path(path_type=Path)
 
@@ -42,6 +43,8 @@ _FILE = click.Path(path_type=Path)
               help="The policy of the Verify page.")  # fmt: skip
 @click.option("--prefect-api", metavar="URL", help="Show and resume the runs of this Prefect.")
 @click.option("--sign-key", type=_FILE, metavar="PEM", help="Sign each review with this key.")
+@click.option("--trust", type=_FILE, help="A trust file: whose signatures on reviews (role review) "
+              "and publications (role verdict) count.")  # fmt: skip
 def dashboard(releases: tuple[Path, ...], **options: Any) -> int:
     """Show audits in a browser, on this machine, and take reviewers' decisions.
 
@@ -99,10 +102,12 @@ def _settings(releases: tuple[Path, ...], options: dict[str, Any]) -> Settings:
     from audit_flow.approval import PrefectHttp
     from audit_flow.dashboard import Settings
     from audit_flow.dashboard.identity import read_tokens
+    from audit_flow.reproduce.evidence_store import state_home
 
     api = options["prefect_api"]
     auth = os.environ.get("PREFECT_API_KEY")
     prefect = PrefectHttp(api, f"Bearer {auth}" if auth else None) if api else None
+    signer = _signer(options["sign_key"])
     return Settings(
         roots=_roots(releases, options),
         host=options["host"],
@@ -114,7 +119,9 @@ def _settings(releases: tuple[Path, ...], options: dict[str, Any]) -> Settings:
         policy=options["policy"],
         waiting=prefect,
         resumer=prefect,
-        signer=_signer(options["sign_key"]),
+        signer=signer,
+        trust=_trust(options["trust"], signer),
+        publications=(state_home() / "publications",),
     ).check()
 
 
@@ -154,7 +161,7 @@ def _hubs(hubs: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(check_endpoint(hub) for hub in chosen)
 
 
-def _signer(key: Path | None) -> Signer | None:
+def _signer(key: Path | None) -> KeySigner | None:
     if key is None:
         return None
     from audit_flow.signing import KeySigner
@@ -164,6 +171,19 @@ def _signer(key: Path | None) -> Signer | None:
     password = os.environ.get("AUDIT_FLOW_KEY_PASSWORD")
     pem = read_file(key, 100_000)
     return KeySigner.of(load_private_key(pem, str(key), password.encode() if password else None))
+
+
+def _trust(path: Path | None, signer: KeySigner | None) -> TrustFile:
+    """Trust whom the file names, and the dashboard's own key for the reviews that it signs."""
+    from audit_flow.model import TrustFile
+    from audit_flow.policy_file import load_trust, trusted_key
+    from audit_flow.signing.keys import public_pem
+
+    found = load_trust(path) if path else TrustFile()
+    if signer is None:
+        return found
+    own = trusted_key(public_pem(signer.public), "this dashboard's key", ("review",))
+    return found.model_copy(update={"keys": (*found.keys, own)})
 
 
 def _new_token(name: str, tokens: Path | None) -> int:

@@ -18,6 +18,7 @@ from audit_flow.dashboard import api, downloads, forms, pages
 from audit_flow.dashboard.guard import HEADERS, Guard, is_api
 from audit_flow.dashboard.identity import Sessions
 from audit_flow.dashboard.library import Library, Missing
+from audit_flow.dashboard.publications import Publications
 from audit_flow.dashboard.rendering import templates
 from audit_flow.dashboard.settings import Settings
 from audit_flow.dashboard.site import Site, site_of
@@ -61,10 +62,13 @@ def make_site(settings: Settings, verifier: Verifier | None = None) -> Site:
     stranger = as_stranger(settings.policy)
     return Site(
         settings=settings,
-        library=Library(settings.roots),
+        library=Library(settings.roots, settings.trust),
         verifier=verifier or Verifier(settings.hubs, stranger, settings.max_verify_seconds),
         sessions=Sessions(),
         templates=templates(),
+        publications=Publications(
+            (root.stated for root in settings.roots), settings.publications, settings.trust
+        ),
     )
 
 

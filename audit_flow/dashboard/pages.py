@@ -50,6 +50,8 @@ def releases(request: Request) -> Response:
         unknown=COULD_NOT_LOOK,
         ready=site.library.is_ready,
         problems=site.library.problems,
+        altered=site.library.altered,
+        decision=site.library.decision,
         stores=site.library.stores,
         runs=runs,
         runs_problem=problem,
@@ -61,11 +63,13 @@ def release(request: Request) -> Response:
     site, audit = _asked(request)
     record, verdict = audit.result.record, audit.result.verdict
     claims, candidates = summary.base_evidence(record)
+    uploads = site.uploads(audit)
     return site.render(
         request,
         "release.html.j2",
         **_of(site, audit),
-        files=summary.file_rows(record),
+        files=summary.file_rows(record, uploads[0] if uploads else None),
+        uploads=uploads,
         base_claims=claims,
         candidates=candidates,
         base_findings=summary.base_findings(verdict),

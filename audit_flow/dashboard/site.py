@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from audit_flow.approval import FlowRun
 from audit_flow.dashboard.identity import Sessions, Visitor
 from audit_flow.dashboard.library import Audit, Library
+from audit_flow.dashboard.publications import Publications, Upload
 from audit_flow.dashboard.settings import MAX_BODY, Settings
 from audit_flow.dashboard.verifying import Verifier
 from audit_flow.errors import ApprovalError, InputError
@@ -35,6 +36,7 @@ class Site:
     verifier: Verifier
     sessions: Sessions
     templates: Environment
+    publications: Publications
     # What a reviewer is told after the redirect, by the digest of the review.
     notes: OrderedDict[str, tuple[str, ...]] = field(default_factory=OrderedDict)
 
@@ -58,6 +60,14 @@ class Site:
             {j.key: Audit(j.key, j.result, 0) for j in self.verifier.jobs if j.result is not None}
         )
         return self.library.audit(key, again=again)
+
+    def uploads(self, audit: Audit) -> tuple[Upload, ...]:
+        """Return what was published of an audit, the latest first."""
+        return self.publications.of(audit.decided) if audit.root is not None else ()
+
+    def upload(self, audit: Audit) -> Upload | None:
+        """Return the latest publication of an audit, if there is any."""
+        return next(iter(self.uploads(audit)), None)
 
     def runs(self) -> tuple[tuple[FlowRun, ...], str]:
         """Return the flow runs under way, and what kept them from being told."""
