@@ -102,6 +102,8 @@ def _settings(releases: tuple[Path, ...], options: dict[str, Any]) -> Settings:
     from audit_flow.approval import PrefectHttp
     from audit_flow.dashboard import Settings
     from audit_flow.dashboard.identity import read_tokens
+    from audit_flow.model import TrustFile
+    from audit_flow.policy_file import load_trust
     from audit_flow.reproduce.evidence_store import state_home
 
     api = options["prefect_api"]
@@ -120,7 +122,8 @@ def _settings(releases: tuple[Path, ...], options: dict[str, Any]) -> Settings:
         waiting=prefect,
         resumer=prefect,
         signer=signer,
-        trust=_trust(options["trust"], signer),
+        trust=load_trust(options["trust"]) if options["trust"] else TrustFile(),
+        own=_own(signer),
         publications=(state_home() / "publications",),
     ).check()
 
@@ -173,17 +176,16 @@ def _signer(key: Path | None) -> KeySigner | None:
     return KeySigner.of(load_private_key(pem, str(key), password.encode() if password else None))
 
 
-def _trust(path: Path | None, signer: KeySigner | None) -> TrustFile:
-    """Trust whom the file names, and the dashboard's own key for the reviews that it signs."""
+def _own(signer: KeySigner | None) -> TrustFile:
+    """Trust the dashboard's own key for the reviews that it signs."""
     from audit_flow.model import TrustFile
-    from audit_flow.policy_file import load_trust, trusted_key
+    from audit_flow.policy_file import trusted_key
     from audit_flow.signing.keys import public_pem
 
-    found = load_trust(path) if path else TrustFile()
     if signer is None:
-        return found
-    own = trusted_key(public_pem(signer.public), "this dashboard's key", ("review",))
-    return found.model_copy(update={"keys": (*found.keys, own)})
+        return TrustFile()
+    key = trusted_key(public_pem(signer.public), "this dashboard's key", ("review",))
+    return TrustFile(keys=(key,))
 
 
 def _new_token(name: str, tokens: Path | None) -> int:

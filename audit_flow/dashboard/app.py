@@ -20,6 +20,7 @@ from audit_flow.dashboard.identity import Sessions
 from audit_flow.dashboard.library import Library, Missing
 from audit_flow.dashboard.publications import Publications
 from audit_flow.dashboard.rendering import templates
+from audit_flow.dashboard.seals import Seals
 from audit_flow.dashboard.settings import Settings
 from audit_flow.dashboard.site import Site, site_of
 from audit_flow.dashboard.verifying import Verifier, as_stranger
@@ -62,7 +63,7 @@ def make_site(settings: Settings, verifier: Verifier | None = None) -> Site:
     stranger = as_stranger(settings.policy)
     return Site(
         settings=settings,
-        library=Library(settings.roots, settings.trust),
+        library=Library(settings.roots, Seals(settings.trust, settings.own)),
         verifier=verifier or Verifier(settings.hubs, stranger, settings.max_verify_seconds),
         sessions=Sessions(),
         templates=templates(),

@@ -16,7 +16,7 @@ from audit_flow.dashboard.proving import Prover
 from audit_flow.dashboard.seals import Seal, Seals
 from audit_flow.dashboard.settings import Root
 from audit_flow.errors import ApprovalError, AuditFlowError, RecordError
-from audit_flow.model import Decided, TrustFile
+from audit_flow.model import Decided
 from audit_flow.report.interface import AuditResult
 from audit_flow.store.listing import AuditRow
 from audit_flow.store.shelf import Shelf
@@ -57,8 +57,8 @@ class _Place:
 class Library:
     """The audits and reviews of every store; safe to use from several threads."""
 
-    def __init__(self, roots: Iterable[Root], trust: TrustFile | None = None) -> None:
-        self.seals = Seals(trust or TrustFile())
+    def __init__(self, roots: Iterable[Root], seals: Seals) -> None:
+        self.seals = seals
         self._places = [self._place(root) for root in roots]
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, tuple[float, Audit]] = OrderedDict()

@@ -222,7 +222,7 @@ def _decided(named: Publication | Plan) -> Decided:
 
 
 def _mark(path: Path) -> object:
-    marks = []
+    marks: list[tuple[int, int, int] | None] = []
     for each in (path, path.with_name(STATEMENT)):
         try:
             found = each.stat()

@@ -77,10 +77,14 @@ def seal_of(raw: bytes | None, payload: bytes, trust: TrustFile, role: str) -> S
 
 
 class Seals:
-    """The seals of reviews, each judged once in ten minutes."""
+    """The seals of reviews, each judged once in ten minutes.
 
-    def __init__(self, trust: TrustFile) -> None:
-        self.trust = trust
+    ``own`` holds the key that this dashboard signs with: what others signed is judged by ``trust``
+    alone, and known to nobody where that names nobody.
+    """
+
+    def __init__(self, trust: TrustFile, own: TrustFile) -> None:
+        self._trust, self._own = trust, own
         self._known: OrderedDict[tuple[str, int], Seal] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -115,4 +119,6 @@ class Seals:
             raw = entry.bundle
         except ValueError:
             return Seal("broken", why="it can't be read")
-        return seal_of(raw, statement_of(entry.review), self.trust, REVIEW_ROLE)
+        payload = statement_of(entry.review)
+        ours = seal_of(raw, payload, self._own, REVIEW_ROLE)
+        return ours if ours.state == "holds" else seal_of(raw, payload, self._trust, REVIEW_ROLE)

@@ -58,8 +58,10 @@ class Settings:
     waiting: Waiting | None = None
     resumer: Resumer | None = None
     signer: Signer | None = field(default=None, repr=False)
-    # Whose signatures on reviews and publications count, and where journals of publications lie.
+    # Whose signatures on reviews and publications count, beside the key that signs here, and where
+    # journals of publications lie.
     trust: TrustFile = field(default_factory=TrustFile)
+    own: TrustFile = field(default_factory=TrustFile)
     publications: tuple[Path, ...] = ()
     max_verify_seconds: float = 900.0
 
