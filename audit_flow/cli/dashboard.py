@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,6 +38,8 @@ _FILE = click.Path(path_type=Path)
               help="The header in which a reverse proxy names the visitor.")  # fmt: skip
 @click.option("--proxy-secret", type=_FILE, metavar="FILE",
               help="What the proxy sends as X-Audit-Flow-Proxy-Secret.")  # fmt: skip
+@click.option("--proxy-address", "networks", multiple=True, metavar="ADDRESS",
+              help="An address or network that the proxy asks from; may be repeated.")  # fmt: skip
 @click.option("--hub", "hubs", multiple=True, metavar="URL",
               help="A Hub to verify on  [default: HF_ENDPOINT, or huggingface.co]")  # fmt: skip
 @click.option("--policy", default="third-party", show_default=True,
@@ -146,7 +149,7 @@ def _proxy(options: dict[str, Any]) -> Proxy | None:
     from audit_flow.sources.whole_file import read_file
 
     header, secret = options["proxy_header"], options["proxy_secret"]
-    if not header and not secret:
+    if not header and not secret and not options["networks"]:
         return None
     text = read_file(secret, 10_000).decode("utf-8", "replace").strip() if secret else ""
     if not header or len(text) < 16:
@@ -154,7 +157,18 @@ def _proxy(options: dict[str, Any]) -> Proxy | None:
             "a proxy without a header or without a secret",
             expected="--proxy-header and --proxy-secret with at least 16 characters",
         )
-    return Proxy(header, text)
+    return Proxy(header, text, tuple(_network(each) for each in options["networks"]))
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    from audit_flow.errors import InputError
+
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as error:
+        raise InputError(
+            f"--proxy-address {text[:100]}", expected="an address, or a network as 10.0.0.0/8"
+        ) from error
 
 
 def _hubs(hubs: tuple[str, ...]) -> tuple[str, ...]:

@@ -191,6 +191,7 @@ async def logout(request: Request) -> Response:
     """Forget who the browser's owner is."""
     site = site_of(request)
     await form_of(request, site)
+    site.sessions.end(visitor_of(request))
     return _with_cookie(site, None)
 
 

@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from audit_flow.approval import Entry, History, Standing, standing
@@ -186,6 +187,11 @@ class Library:
         entries = self._places[audit.root].history.read()
         about = (e for e in entries if e.review.decided == audit.decided)
         return tuple((entry, self.seals.of(entry)) for entry in about)
+
+    def folder(self, audit: Audit) -> Path | None:
+        """Return the folder of an audited release, where its store lies in it."""
+        root = None if audit.root is None else self._places[audit.root].root
+        return root.folder.parent if root and root.tracking_uri is None else None
 
     def decision(self, row: AuditRow) -> Decision:
         """Say what the reviews of a listed audit come to, by the digests that the index names."""

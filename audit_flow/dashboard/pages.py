@@ -12,8 +12,9 @@ from audit_flow.dashboard import searching, summary
 from audit_flow.dashboard.comparing import compare
 from audit_flow.dashboard.graph import draw
 from audit_flow.dashboard.library import Audit, Missing
+from audit_flow.dashboard.raw_file import attached, raw_bytes, why_not
 from audit_flow.dashboard.site import Site, site_of
-from audit_flow.errors import ApprovalError
+from audit_flow.errors import ApprovalError, AuditFlowError
 from audit_flow.model import Finding, Signature
 from audit_flow.report import chain, plot
 from audit_flow.report.interface import AuditResult
@@ -105,7 +106,19 @@ def evidence(request: Request) -> Response:
         signatures=signatures,
         links=[x for x in audit.result.record.links if item.id in {x.source, x.target}],
         findings=_resting_on(audit.result, item.id),
+        no_file=why_not(site.library.folder(audit), item),
     )
+
+
+def evidence_file(request: Request) -> Response:
+    """Hand out the raw file of a piece of evidence, as it was audited."""
+    site, audit = _asked(request)
+    item = _nth(audit.result.record.evidence, int(request.path_params["number"]))
+    try:
+        data = raw_bytes(site.library.folder(audit), item)
+    except AuditFlowError as error:
+        raise Missing(str(error)) from error
+    return attached(data, item.source)
 
 
 def claim(request: Request) -> Response:

@@ -109,13 +109,17 @@ def running(*words: str, env: dict[str, str], cwd: Path) -> Iterator[str]:
 
 
 def _until_up(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + 120
+    """Wait until the stores are listed, which MLflow takes its time for."""
+    end = time.monotonic() + 240
+    headers = {"Authorization": f"Bearer {ANA}"}
     while True:
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < end, log.read_text()
         try:
-            with urllib3.PoolManager(retries=False, timeout=5) as pool:
-                if pool.request("GET", f"{url}/healthz").status == 200:
-                    return
+            with urllib3.PoolManager(retries=False, timeout=30) as pool:
+                answer = pool.request("GET", f"{url}/api/v1/status", headers=headers)
+            if answer.status == 200 and answer.json()["ready"]:
+                return
         except urllib3.exceptions.HTTPError:
-            time.sleep(0.2)
+            pass
+        time.sleep(0.2)

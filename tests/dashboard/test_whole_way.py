@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 TOKEN, REPO = "hf_reviewed", "acme/digit-adder"
-PATIENCE = 240_000
+PATIENCE = 120_000
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +66,7 @@ def test_one_release_is_refused_and_another_approved_resumed_and_published(
     words = options(pipeline, who, token_file(tmp_path), hub_server)
     with running(*words, env=pipeline.env, cwd=tmp_path) as url:
         page = browser.new_page()
+        page.set_default_timeout(PATIENCE)
         troubles = looked_at(page)
         signs_in(page, url)
         refuses_reflection(page)
@@ -156,5 +157,5 @@ def verifies_as_a_stranger(page: Page, url: str) -> None:
     page.goto(url + "/verify")
     page.get_by_label("Repository").fill(REPO)
     page.get_by_role("button", name="Verify").click()
-    page.get_by_role("link", name="Open the whole verification").wait_for(timeout=PATIENCE)
+    page.get_by_role("link", name="Open the whole verification").wait_for()
     assert page.get_by_text("FAILED").count() == 0
