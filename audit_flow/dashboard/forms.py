@@ -17,8 +17,8 @@ from audit_flow.dashboard.library import Audit, Missing
 from audit_flow.dashboard.pages import standing_of
 from audit_flow.dashboard.seals import Seal
 from audit_flow.dashboard.site import Site, form_of, site_of, visitor_of
+from audit_flow.dashboard.story import Story
 from audit_flow.errors import ApprovalError, InputError
-from audit_flow.report.reading import Reading
 
 
 async def announcement(request: Request) -> Response:
@@ -44,7 +44,7 @@ def _announcement(request: Request, site: Site, form: Mapping[str, str] | None) 
         audit=audit,
         verdict=audit.result.verdict,
         record=audit.result.record,
-        r=Reading(audit.result),
+        r=Story(audit.result),
         text=text,
         draft=draft,
         problem=problem,
@@ -108,7 +108,7 @@ def _review_page(
         audit=audit,
         verdict=audit.result.verdict,
         record=audit.result.record,
-        r=Reading(audit.result),
+        r=Story(audit.result),
         decided=audit.decided,
         problem=problem,
         reason=reason,
@@ -170,7 +170,7 @@ def verification(request: Request) -> Response:
     job = site.verifier.job(request.path_params["job"])
     if job is None:
         raise Missing("verification")
-    reading = Reading(job.result) if job.result else None
+    reading = Story(job.result) if job.result else None
     return site.render(request, "verification.html.j2", job=job, r=reading)
 
 

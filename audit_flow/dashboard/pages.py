@@ -14,6 +14,7 @@ from audit_flow.dashboard.graph import draw
 from audit_flow.dashboard.library import Audit, Missing
 from audit_flow.dashboard.raw_file import attached, raw_bytes, why_not
 from audit_flow.dashboard.site import Site, site_of
+from audit_flow.dashboard.story import Story
 from audit_flow.errors import ApprovalError, AuditFlowError
 from audit_flow.model import Finding, Signature
 from audit_flow.report import chain, plot
@@ -23,7 +24,6 @@ from audit_flow.report.reading import (
     LIMITS,
     LIMITS_LINK,
     SILENT,
-    Reading,
     Status,
 )
 
@@ -161,7 +161,7 @@ def comparison(request: Request) -> Response:
         rows=(),
         before=first,
         after=second,
-        readings=(Reading(first.result), Reading(second.result)),
+        readings=(Story(first.result), Story(second.result)),
         changes=compare(first.result, second.result),
     )
 
@@ -173,7 +173,7 @@ def _asked(request: Request) -> tuple[Site, Audit]:
 
 def _of(site: Site, audit: Audit) -> dict[str, Any]:
     """Return what every page of one audit is rendered with."""
-    reading = Reading(audit.result)
+    reading = Story(audit.result)
     return {
         "audit": audit,
         "r": reading,
