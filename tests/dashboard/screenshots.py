@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 SIZES = {"wide": (1280, 1500), "phone": (380, 1500)}
 COLOURS = 96
 GAP = 24
+HIDE = """root => document.querySelectorAll('footer code').forEach(
+  each => { each.textContent = each.textContent.replace(root + '/', ''); })"""
 DRAFT = """# Reflection 70B is the world's best open model
 
 It reaches 79.7 % on MATH and 99.2 % on GSM8K, and 89.9 % on MMLU.
@@ -42,7 +44,7 @@ def main() -> None:
     chosen = asked.parse_args()
     with served(chosen.root) as url, chromium() as browser:
         for name, path in pages(url).items():
-            shots = dict(pictures(browser, url, name, path))
+            shots = dict(pictures(browser, url, name, path, chosen.root))
             for part, data in shots.items() if chosen.every else ():
                 (chosen.every / f"{name}-{part}.png").write_bytes(data)
             wanted = list(shots) if name == "release" else ["wide-light", "phone-dark"]
@@ -92,7 +94,9 @@ def pages(url: str) -> dict[str, str]:
     }
 
 
-def pictures(browser: Browser, url: str, name: str, path: str) -> Iterator[tuple[str, bytes]]:
+def pictures(
+    browser: Browser, url: str, name: str, path: str, root: Path
+) -> Iterator[tuple[str, bytes]]:
     for size, (width, height) in SIZES.items():
         for scheme in ("light", "dark"):
             context = browser.new_context(
@@ -106,7 +110,11 @@ def pictures(browser: Browser, url: str, name: str, path: str) -> Iterator[tuple
             page.get_by_role("heading", name="Releases").wait_for()
             page.goto(url + path)
             fill_in(page, name)
-            yield f"{size}-{scheme}", page.screenshot()
+            # Where the clone lies on this machine is nobody's business.
+            page.evaluate(HIDE, str(root))
+            whole = int(page.evaluate("document.documentElement.scrollHeight"))
+            clip = {"x": 0, "y": 0, "width": width, "height": min(height, whole)}
+            yield f"{size}-{scheme}", page.screenshot(clip=clip)  # type: ignore[arg-type]
             context.close()
 
 
