@@ -56,6 +56,8 @@ def releases(request: Request) -> Response:
         stores=site.library.stores,
         runs=runs,
         runs_problem=problem,
+        watches=site.settings.waiting is not None,
+        awaited={run.record_sha256 for run in runs if run.waits},
     )
 
 

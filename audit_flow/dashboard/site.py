@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _MAX_FIELDS = 40
 _NOTES = 200
+_RUNS_SECONDS = 2.0
 
 
 @dataclass
@@ -39,6 +41,8 @@ class Site:
     publications: Publications
     # What a reviewer is told after the redirect, by the digest of the review.
     notes: OrderedDict[str, tuple[str, ...]] = field(default_factory=OrderedDict)
+
+    told_runs: tuple[float, tuple[tuple[FlowRun, ...], str]] = (float("-inf"), ((), ""))
 
     def render(
         self, request: Request, template: str, status: int = 200, **context: Any
@@ -69,14 +73,21 @@ class Site:
         """Return the latest publication of an audit, if there is any."""
         return next(iter(self.uploads(audit)), None)
 
-    def runs(self) -> tuple[tuple[FlowRun, ...], str]:
-        """Return the flow runs under way, and what kept them from being told."""
+    def runs(self, *, again: bool = False) -> tuple[tuple[FlowRun, ...], str]:
+        """Return the flow runs under way, and what kept them from being told.
+
+        Asked at most every two seconds, however many look; ``again`` asks now.
+        """
         if self.settings.waiting is None:
             return (), ""
-        try:
-            return self.settings.waiting.runs(), ""
-        except ApprovalError as error:
-            return (), str(error)
+        at, told = self.told_runs
+        if again or time.monotonic() - at > _RUNS_SECONDS:
+            try:
+                told = self.settings.waiting.runs(), ""
+            except ApprovalError as error:
+                told = (), str(error)
+            self.told_runs = (time.monotonic(), told)
+        return told
 
     def remember(self, digest: str, notes: tuple[str, ...]) -> None:
         """Keep what is to be told after a redirect."""

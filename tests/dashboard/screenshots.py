@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import urllib3
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 SIZES = {"wide": (1280, 1500), "phone": (380, 1500)}
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 COLOURS = 96
 GAP = 24
 HIDE = """root => document.querySelectorAll('footer code').forEach(
@@ -43,8 +44,9 @@ def main() -> None:
     asked.add_argument("--every", type=Path, help="also keep each picture by itself, here")
     chosen = asked.parse_args()
     with served(chosen.root) as url, chromium() as browser:
+        page = signed_in(browser, url)
         for name, path in pages(url).items():
-            shots = dict(pictures(browser, url, name, path, chosen.root))
+            shots = dict(pictures(page, url, name, path, chosen.root))
             for part, data in shots.items() if chosen.every else ():
                 (chosen.every / f"{name}-{part}.png").write_bytes(data)
             wanted = list(shots) if name == "release" else ["wide-light", "phone-dark"]
@@ -94,20 +96,21 @@ def pages(url: str) -> dict[str, str]:
     }
 
 
-def pictures(
-    browser: Browser, url: str, name: str, path: str, root: Path
-) -> Iterator[tuple[str, bytes]]:
+def signed_in(browser: Browser, url: str) -> Page:
+    page = browser.new_page()
+    page.set_default_timeout(300_000)
+    page.goto(url + "/login")
+    page.get_by_label("Your token").fill(ANA)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("heading", name="Releases").wait_for()
+    return page
+
+
+def pictures(page: Page, url: str, name: str, path: str, root: Path) -> Iterator[tuple[str, bytes]]:
     for size, (width, height) in SIZES.items():
-        for scheme in ("light", "dark"):
-            context = browser.new_context(
-                viewport={"width": width, "height": height}, color_scheme=scheme
-            )
-            page = context.new_page()
-            page.set_default_timeout(120_000)
-            page.goto(url + "/login")
-            page.get_by_label("Your token").fill(ANA)
-            page.get_by_role("button", name="Sign in").click()
-            page.get_by_role("heading", name="Releases").wait_for()
+        for scheme in SCHEMES:
+            page.set_viewport_size({"width": width, "height": height})
+            page.emulate_media(color_scheme=scheme)
             page.goto(url + path)
             fill_in(page, name)
             # Where the clone lies on this machine is nobody's business.
@@ -115,7 +118,6 @@ def pictures(
             whole = int(page.evaluate("document.documentElement.scrollHeight"))
             clip = {"x": 0, "y": 0, "width": width, "height": min(height, whole)}
             yield f"{size}-{scheme}", page.screenshot(clip=clip)  # type: ignore[arg-type]
-            context.close()
 
 
 def fill_in(page: Page, name: str) -> None:

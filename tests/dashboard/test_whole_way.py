@@ -125,14 +125,14 @@ def approves_digit_adder(page: Page, url: str, run_name: str) -> None:
     row.get_by_role("link").click()
     page.get_by_text("1 release found").wait_for()
     page.get_by_role("link", name="digit-adder").first.click()
-    page.get_by_role("heading", name="PASSED").wait_for()
-    page.locator("#files").get_by_text("Not yet uploaded").wait_for()
+    page.get_by_role("heading", name="PASSED", exact=True).wait_for()
+    page.locator("#files").get_by_text("Not yet uploaded").first.wait_for()
     page.get_by_role("link", name="Review", exact=True).click()
     page.get_by_label("Approve").check()
     page.get_by_label("Reason").fill("Every claim holds on these bytes.")
     page.get_by_role("button", name="Decide").click()
     page.get_by_text(f"The waiting run {run_name} was told and goes on.").wait_for()
-    page.get_by_text(re.compile("reviews of acme .*verified")).wait_for()
+    page.get_by_text(re.compile("reviews of acme .*verified")).first.wait_for()
 
 
 def stated(examples: Path) -> Publication:
@@ -143,8 +143,8 @@ def stated(examples: Path) -> Publication:
 def sees_it_published(page: Page, made: Publication) -> None:
     page.get_by_role("link", name="Release", exact=True).click()
     files = page.locator("#files")
-    files.get_by_text("Uploaded and fetched back").wait_for()
-    files.get_by_text(re.compile("gate of acme .*verified")).wait_for()
+    files.get_by_text("Uploaded and fetched back").first.wait_for()
+    files.get_by_text(re.compile("gate of acme .*verified")).first.wait_for()
     assert made.commit in files.inner_html()
     row = files.locator("tr", has_text="model.safetensors").first
     (weights,) = [f for f in made.files if f.path == "model.safetensors"]
@@ -158,4 +158,4 @@ def verifies_as_a_stranger(page: Page, url: str) -> None:
     page.get_by_label("Repository").fill(REPO)
     page.get_by_role("button", name="Verify").click()
     page.get_by_role("link", name="Open the whole verification").wait_for()
-    assert page.get_by_text("FAILED").count() == 0
+    assert page.get_by_role("heading", name="FAILED").count() == 0
