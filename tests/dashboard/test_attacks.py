@@ -192,7 +192,7 @@ def test_only_the_very_file_that_was_audited_is_handed_out(tmp_path: Path) -> No
     (folder / "a.json").write_bytes(b"{}")
     (folder / "link").symlink_to(secret)
     assert raw_file.raw_bytes(folder, fact("a.json", b"{}")) == b"{}"
-    outside = ("../secret", str(secret), "link", "a.json/../../secret", "~/x", "\0", "a" * 5_000)
+    outside = ("../secret", str(secret), "link", "a.json/../../secret", "~/x", "\0", "a" * 4_000)
     for path in outside:
         with pytest.raises(AuditFlowError):
             raw_file.raw_bytes(folder, fact(path, b"secret"))
