@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SIZES = {"wide": (1280, 1500), "phone": (380, 1500)}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-COLOURS = 96
+COLOURS = 200
 GAP = 24
 HIDE = """root => document.querySelectorAll('footer code').forEach(
   each => { each.textContent = each.textContent.replace(root + '/', ''); })"""
