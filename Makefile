@@ -43,14 +43,14 @@ unexport PYTHONHOME
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup audit test check test-slow test-train retrain bench lock clean
+.PHONY: help setup audit test check test-slow test-train retrain bench tamper lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
 	@echo "usage: make TARGET"
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-audit: $(READY)  ## audit both examples: digit-adder passes, reflection-70b fails
+audit: $(READY)  ## audit the examples: digit-adder and cluster-adder pass, reflection-70b fails
 	@$(BIN)/python examples/check.py
 
 test: $(READY)  ## every test but the slow ones
@@ -74,6 +74,9 @@ retrain: $(TRAIN_READY)  ## train the digit-adder example anew, every stage of d
 
 bench: $(READY)  ## the benchmarks, side by side with other tools
 	@set -e; for each in $(BENCHMARKS); do echo "== $$each"; $(BIN)/python $$each; done
+
+tamper: $(READY)  ## the tamper table: every mutation of a good release, and what stops it
+	$(BIN)/python -m tests.tamper --workers $(WORKERS)
 
 setup: $(READY)  ## only set up .venv
 
