@@ -12,7 +12,7 @@ from audit_flow.attestation import attest, judge_urn, judged, write_folder
 from audit_flow.audit import gather
 from audit_flow.checks.tables import suites_of
 from audit_flow.cli.writing import write_whole
-from audit_flow.collectors import hash_release
+from audit_flow.collectors import hash_release, hash_share
 from audit_flow.collectors.tables import started
 from audit_flow.errors import InputError, PublishError, RecordError
 from audit_flow.gate import judge
@@ -34,6 +34,7 @@ from flows.values import (
     Job,
     Measured,
     Published,
+    Share,
     Signed,
     Signing,
 )
@@ -42,11 +43,21 @@ _STORE: dict[str, Any] = {**RETRIES, "retry_condition_fn": only(RecordError)}
 _HUB: dict[str, Any] = {**RETRIES, "retry_condition_fn": only(PublishError)}
 
 
+@task(name="hash-share", task_run_name="hash-share-{number}", **FRESH)
+def hash_share_task(job: Job, number: int, names: tuple[str, ...], threads: int | None) -> Share:
+    """Hash some of the files that the audit will read; return their digests, to be handed on."""
+    del number
+    known = opening.digests()
+    hash_share(opening.release_of(job), names, known, threads)
+    return Share(rows=known.rows)
+
+
 @task(name="hash", **FRESH)
-def hash_task(job: Job) -> Hashed:
-    """Hash what the audit will read; files that were not touched since are not read again."""
-    root = hash_release(opening.release_of(job), cache=opening.digests())
-    return Hashed(weights_sha256=root)
+def hash_task(job: Job, shares: list[Share]) -> Hashed:
+    """Hash what the audit will read; what a share holds, or was not touched, is not read again."""
+    known = opening.digests(*shares)
+    root = hash_release(opening.release_of(job), cache=known)
+    return Hashed(weights_sha256=root, handed=Share(rows=known.rows) if shares else Share())
 
 
 @task(name="measure", task_run_name="measure-{number}", tags=["measure"], **kept(by_content))
@@ -60,7 +71,7 @@ def measure_task(job: Job, number: int, hashed: Hashed) -> Measured:
 
 
 @task(name="collect", **FRESH)
-def collect_task(job: Job, measured: list[Measured]) -> Gathered:
+def collect_task(job: Job, hashed: Hashed, measured: list[Measured]) -> Gathered:
     """Collect everything that the manifest and the ledger name."""
     release, rules = opening.release_of(job), load_policy(job.policy)
     # Great Expectations takes seconds to start: it does so while files are read.
@@ -69,7 +80,7 @@ def collect_task(job: Job, measured: list[Measured]) -> Gathered:
             release,
             rules,
             [e for m in measured for e in m.evidence],
-            cache=opening.digests(),
+            cache=opening.digests(hashed.handed),
             tables=tables,
             trust=opening.trust_of(job.trust),
         )

@@ -59,10 +59,17 @@ class Destination(Frozen):
     replace: bool = False
 
 
+class Share(Frozen):
+    """What one task has hashed, to be handed on: rows of ``audit_flow.digests.HandedDigests``."""
+
+    rows: tuple[tuple[str, str, str], ...] = ()
+
+
 class Hashed(Frozen):
-    """The root digest of the released weights, where they could be read."""
+    """The root digest of the released weights, where they could be read; what tasks handed on."""
 
     weights_sha256: Sha256Hex | None = None
+    handed: Share = Share()
 
 
 class Measured(Frozen):

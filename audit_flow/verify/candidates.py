@@ -16,12 +16,13 @@ from audit_flow.model import BaseCandidate, Evidence, Trust
 from audit_flow.sources import json_text
 from audit_flow.sources.folder import MIB, Folder
 from audit_flow.sources.hashing import Wanted, hash_all
-from audit_flow.sources.hub import HubName, open_repository
+from audit_flow.sources.hub import HubName, open_repository, parse_name
 from audit_flow.sources.hub.names import local_or_hub
 from audit_flow.sources.hub.repository import stored_token
 from audit_flow.sources.ranges import LocalRanges, RangeReader, read_headers
 
 if TYPE_CHECKING:
+    from audit_flow.analysis.lineage.sample import Sample
     from audit_flow.collectors.weight_comparison import Known, Weights
 
 MAX_DIFFERENCES = 30
@@ -48,6 +49,52 @@ class Model:
     tensors: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Sampled:
+    """A candidate's sample that was read beforehand, perhaps on another machine.
+
+    It holds for one commit and for these headers; ``sample`` may be why there is none.
+    """
+
+    name: str
+    commit: str | None
+    headers: Mapping[str, Header]
+    sample: Sample | str
+
+    def is_of(self, model: Model) -> bool:
+        """Say whether this is a sample of exactly this model."""
+        mine = (self.name, self.commit, dict(self.headers))
+        return mine == (model.name, model.commit, dict(model.headers))
+
+
+def sample_candidate(name: str, endpoint: str | None, token: str | None = None) -> Sampled | None:
+    """Read the sample of one candidate; None where it can't be opened: comparing it tells why."""
+    from audit_flow.collectors.weight_comparison import sample_of
+
+    hub = parse_name("own/own", endpoint).endpoint
+    try:
+        weights = _opened(name, hub, token)
+        found = sample_of(weights)
+    except AuditFlowError:
+        return None
+    return Sampled(weights.name, weights.commit, weights.headers, found)
+
+
+def _opened(name: str, endpoint: str, token: str | None) -> Weights:
+    where = local_or_hub(name, endpoint)
+    if isinstance(where, HubName):
+        return _weights(hub_model(where, _token_for(where, endpoint, token)))
+    folder = Folder.at(where.path)
+    reader = LocalRanges(folder, folder.walk())
+    shards = [n for n in reader.sizes if n.endswith(".safetensors")]
+    return _weights(Model(name, None, None, {}, read_headers(reader, shards), reader))
+
+
+def _token_for(where: HubName, endpoint: str, token: str | None) -> str | None:
+    """A token is for candidates on the same Hub alone."""
+    return token if where.endpoint == endpoint and not where.named_host else None
+
+
 def compare_bases(
     released: Model,
     names: Iterable[str],
@@ -55,11 +102,12 @@ def compare_bases(
     endpoint: str,
     token: str | None,
     fingerprints: Path | None = None,
+    samples: Iterable[Sampled] = (),
 ) -> list[Evidence]:
     """Hold a release against each candidate; one that can't be read becomes an Unread fact.
 
     ``fingerprints`` is a folder of them: those of models that are not among ``names`` are
-    candidates as well.
+    candidates as well. ``samples`` are those of candidates that were sampled beforehand.
 
     A token is for candidates on the same Hub alone. Raises InputError for a name that is none.
     """
@@ -69,8 +117,7 @@ def compare_bases(
         where = local_or_hub(name, endpoint)
         try:
             if isinstance(where, HubName):
-                same = where.endpoint == endpoint and not where.named_host
-                other = hub_model(where, token if same else None)
+                other = hub_model(where, _token_for(where, endpoint, token))
             else:
                 other = local_model(where.path, name)
             found.append(compare(released, other))
@@ -82,16 +129,18 @@ def compare_bases(
     if fingerprints is not None:
         known, failed = known_models(fingerprints, {m.name for m in others})
         found += [unread("fingerprint", path, error) for path, error in failed]
-    return [*found, *_sampled(released, others, known)]
+    return [*found, *_sampled(released, others, known, samples)]
 
 
 def _sampled(
-    released: Model, others: Iterable[Model], known: Iterable[Known]
+    released: Model, others: Iterable[Model], known: Iterable[Known], samples: Iterable[Sampled]
 ) -> tuple[Evidence, ...]:
     """Hold samples of the weights against each other: all candidates are judged together."""
     from audit_flow.collectors.weight_comparison import compare_weights
 
-    return compare_weights(_weights(released), [*map(_weights, others), *known])
+    models = {m.name: m for m in others}
+    before = {s.name: s.sample for s in samples if s.name in models and s.is_of(models[s.name])}
+    return compare_weights(_weights(released), [*map(_weights, models.values()), *known], before)
 
 
 def _weights(model: Model) -> Weights:
