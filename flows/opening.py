@@ -60,17 +60,23 @@ def signer_of(signing: Signing) -> Signer:
     )
 
 
+def target_of(to: Destination) -> tuple[Target, Tokens]:
+    """Return the branch that is published to, and whose tokens do it."""
+    name = parse_name(to.repo, to.endpoint)
+    return Target(name.endpoint, name.repo, to.branch), _tokens(to)
+
+
 def order_of(job: Job, to: Destination, signing: Signing, signed: Signed | None) -> Order:
     """Return what is to be published where; with ``signed``, only what that verdict is about."""
     policy, signer = load_policy(job.policy), signer_of(signing)
-    name = parse_name(to.repo, to.endpoint)
+    target, tokens = target_of(to)
     return Order(
         release=release_of(job),
         policy=policy,
         stranger=load_policy(to.stranger_policy),
         signer=signer,
-        target=Target(name.endpoint, name.repo, to.branch),
-        tokens=_tokens(to),
+        target=target,
+        tokens=tokens,
         terms=terms_of(policy, to.check),
         signed=_signed(signed, signer, job),
         replace=to.replace,

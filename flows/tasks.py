@@ -19,7 +19,7 @@ from audit_flow.gate import judge
 from audit_flow.linking import link
 from audit_flow.model import LineageRecord, Verdict, canonical_json
 from audit_flow.policy_file import load_policy
-from audit_flow.publish import publish
+from audit_flow.publish import look_at_target, publish
 from audit_flow.report import AuditResult, render
 from audit_flow.reproduce import reproductions
 from audit_flow.reproduce.evidence_store import operator_store
@@ -149,6 +149,12 @@ def review_task(job: Job, answer: Answer, verdict: Verdict, signing: Signing) ->
 def reviews_of(job: Job) -> History:
     """Return the history of reviews beside the store of records; the dashboard's is the same."""
     return History(opening.beside(job) / "reviews")
+
+
+@task(name="look-at-target", **_HUB, **FRESH)
+def look_task(to: Destination) -> str:
+    """Look whether the branch is there and may be seen: nobody reviews what can't be published."""
+    return look_at_target(*opening.target_of(to))
 
 
 @task(name="publish", tags=["publish"], **_HUB, **FRESH)
