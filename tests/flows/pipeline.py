@@ -136,7 +136,7 @@ class Pipeline:
     def _answers(self) -> bool:
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=2):
-                return bool(self._ask("GET", "/health"))
+                return bool(self.ask("GET", "/health"))
         except (urllib3.exceptions.HTTPError, OSError, AssertionError):
             return False
 
@@ -153,14 +153,14 @@ class Pipeline:
 
     def run(self, deployment: str, **parameters: Any) -> str:
         """Start a run; return its id."""
-        found = self._ask("GET", f"/deployments/name/{deployment}")
-        made = self._ask(
+        found = self.ask("GET", f"/deployments/name/{deployment}")
+        made = self.ask(
             "POST", f"/deployments/{found['id']}/create_flow_run", {"parameters": parameters}
         )
         return str(made["id"])
 
     def flow_run(self, run: str) -> dict[str, Any]:
-        return dict(self._ask("GET", f"/flow_runs/{run}"))
+        return dict(self.ask("GET", f"/flow_runs/{run}"))
 
     def wait(self, run: str, *, waiting: bool = False, seconds: float = 240) -> dict[str, Any]:
         """Wait until a run has ended, or until it waits for a person; return its state."""
@@ -178,7 +178,7 @@ class Pipeline:
         """Answer a run that waits; the server knows a moment later what it waits for."""
         body = {"run_input": given} if given is not None else {}
         while True:
-            said = dict(self._ask("POST", f"/flow_runs/{run}/resume", body))
+            said = dict(self.ask("POST", f"/flow_runs/{run}/resume", body))
             if said["details"].get("reason") != "Run input schema not found.":
                 return said
             time.sleep(0.2)
@@ -186,22 +186,22 @@ class Pipeline:
     def again(self, run: str) -> None:
         """Schedule a run anew, as `prefect flow-run retry` does."""
         state = {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}, "force": True}
-        self._ask("POST", f"/flow_runs/{run}/set_state", state)
+        self.ask("POST", f"/flow_runs/{run}/set_state", state)
 
     def tasks(self, run: str) -> list[dict[str, Any]]:
-        return list(self._ask("POST", "/task_runs/filter", {"flow_runs": {"id": {"any_": [run]}}}))
+        return list(self.ask("POST", "/task_runs/filter", {"flow_runs": {"id": {"any_": [run]}}}))
 
     def events(self, prefix: str) -> list[dict[str, Any]]:
         wanted = {"filter": {"event": {"prefix": [prefix]}}, "limit": 50}
-        return list(self._ask("POST", "/events/filter", wanted)["events"])
+        return list(self.ask("POST", "/events/filter", wanted)["events"])
 
     def artifacts(self, run: str) -> list[dict[str, Any]]:
         wanted = {"artifacts": {"flow_run_id": {"any_": [run]}}}
-        return list(self._ask("POST", "/artifacts/filter", wanted))
+        return list(self.ask("POST", "/artifacts/filter", wanted))
 
     def told(self, run: str) -> str:
         """The run's state and log, for an assertion that fails."""
-        logs = self._ask("POST", "/logs/filter", {"logs": {"flow_run_id": {"any_": [run]}}})
+        logs = self.ask("POST", "/logs/filter", {"logs": {"flow_run_id": {"any_": [run]}}})
         lines = [str(line["message"]) for line in logs]
         return "\n".join([str(self.flow_run(run)["state"]), *lines])
 
@@ -214,7 +214,7 @@ class Pipeline:
                 raise AssertionError(f"not within {seconds} s: {what}\n{run and self.told(run)}")
             time.sleep(0.5)
 
-    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
         # A server on SQLite says 503 while its database is held: clients ask again.
         again = urllib3.Retry(5, status_forcelist=[503], allowed_methods=None, backoff_factor=0.5)
         with urllib3.PoolManager(retries=again, timeout=30) as pool:
