@@ -24,12 +24,13 @@ print("ENDED", ended.name, flush=True)
 
 
 def test_the_start_of_a_server_of_its_own_is_told_while_it_lasts(
-    release_free: dict[str, str], tmp_path: Path
+    without_server: dict[str, str], tmp_path: Path
 ) -> None:
     manifest = ROOT / "examples" / "reflection-70b" / "release.yaml"
     process = subprocess.Popen(
         [sys.executable, "-c", FLOW, str(manifest), f"sqlite:///{tmp_path}/audits.db"],
-        env=release_free, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env=without_server, cwd=tmp_path, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     lines = timed_lines(process)
     assert process.wait(60) == 0, lines
@@ -43,7 +44,7 @@ def test_the_start_of_a_server_of_its_own_is_told_while_it_lasts(
 
 
 @pytest.fixture
-def release_free(tmp_path: Path) -> dict[str, str]:
+def without_server(tmp_path: Path) -> dict[str, str]:
     """Return the surroundings of somebody who has no server."""
     env = Pipeline(tmp_path).env
     return {n: v for n, v in env.items() if n not in {"PREFECT_API_URL", "PYTHONUNBUFFERED"}}
