@@ -6,6 +6,7 @@ from pathlib import Path
 
 from audit_flow.collectors import hashing_shares
 from audit_flow.sources.manifest import load
+from flows.ahead import start_ahead
 from flows.runner import share_bytes, threads_of_each
 from flows.shown import show
 from flows.states import tell_gate
@@ -16,7 +17,6 @@ from flows.tasks import (
     judge_task,
     link_task,
     measure_task,
-    open_store,
     record_task,
 )
 from flows.values import Audited, Hashed, Job, Measured
@@ -44,12 +44,10 @@ def measured(job: Job) -> tuple[Hashed, list[Measured]]:
 
 def audited(job: Job) -> Audited:
     """Audit a release on the bytes of now: the same record and verdict as the command line's."""
-    opened = open_store.submit(job)
+    start_ahead(job)
     files, runs = measured(job)
     record = link_task(collect_task.submit(job, files, runs).result())
-    found = Audited(record=record, verdict=judge_task(job, record))
-    opened.wait()
-    return found
+    return Audited(record=record, verdict=judge_task(job, record))
 
 
 def recorded(job: Job, found: Audited) -> str:

@@ -10,10 +10,8 @@ from prefect import task
 from audit_flow.approval import Answer, Entry, History, take
 from audit_flow.attestation import attest, judge_urn, judged, write_folder
 from audit_flow.audit import gather
-from audit_flow.checks.tables import suites_of
 from audit_flow.cli.writing import write_whole
 from audit_flow.collectors import hash_release, hash_share
-from audit_flow.collectors.tables import started
 from audit_flow.errors import InputError, PublishError, RecordError
 from audit_flow.gate import judge
 from audit_flow.linking import link
@@ -23,8 +21,8 @@ from audit_flow.publish import look_at_target, publish
 from audit_flow.report import AuditResult, render
 from audit_flow.reproduce import reproductions
 from audit_flow.reproduce.evidence_store import operator_store
-from audit_flow.store import Stored, record_audit, warm_up
-from flows import opening
+from audit_flow.store import Stored, record_audit
+from flows import ahead, opening
 from flows.caching import FRESH, RETRIES, by_content, kept, once_a_run, only
 from flows.values import (
     Audited,
@@ -74,8 +72,7 @@ def measure_task(job: Job, number: int, hashed: Hashed) -> Measured:
 def collect_task(job: Job, hashed: Hashed, measured: list[Measured]) -> Gathered:
     """Collect everything that the manifest and the ledger name."""
     release, rules = opening.release_of(job), load_policy(job.policy)
-    # Great Expectations takes seconds to start: it does so while files are read.
-    with started(suites_of(rules)) as tables:
+    with ahead.tables_of(job, rules) as tables:
         found = gather(
             release,
             rules,
@@ -99,21 +96,19 @@ def judge_task(job: Job, record: LineageRecord) -> Verdict:
     return judge(record, load_policy(job.policy))
 
 
-@task(name="open-store", **FRESH)
-def open_store(job: Job) -> None:
-    """Open the store of records while the evaluations run: MLflow takes seconds to start."""
-    warm_up(opening.tracking_uri(job), opening.beside(job))
-
-
 @task(name="record", **_STORE, **FRESH)
 def record_task(job: Job, audited: Audited) -> Stored:
     """Record an audit in MLflow, as the command line does; the same audit is found again."""
     result = AuditResult(record=audited.record, verdict=audited.verdict)
     forms = {"json": "report.json", "html": "report.html", "text": "report.txt"}
+    files = {name: render(form, result).encode() for form, name in forms.items()}
+    with ahead.recorder_of(job) as beside:
+        if beside is not None:
+            return beside.record(audited.record, audited.verdict, files)
     return record_audit(
         audited.record,
         audited.verdict,
-        {name: render(form, result).encode() for form, name in forms.items()},
+        files,
         tracking_uri=opening.tracking_uri(job),
         default_root=opening.beside(job),
     )

@@ -8,8 +8,6 @@ from pydantic import Field
 
 from audit_flow.model import Claim, Evidence, Frozen, LineageRecord, Publication, Subject, Verdict
 from audit_flow.model.base import Sha256Hex, Words
-from audit_flow.model.hub_facts import CommitId
-from audit_flow.verify.watching import Change
 
 Text = Annotated[str, Field(min_length=1, max_length=4096)]
 Repo = Annotated[str, Field(pattern=r"^[\w.-]{1,96}/[\w.-]{1,96}$", description="ORG/NAME")]
@@ -108,16 +106,6 @@ class Published(Frozen):
     statement: str | None = None
     repeated: bool = False
     problems: tuple[Words, ...] = ()
-
-
-class Watched(Frozen):
-    """A published repository as it is now, beside how it was."""
-
-    repo: str
-    commit: CommitId
-    audited: Audited
-    since: CommitId | None = None
-    changes: tuple[Change, ...] = ()
 
 
 NOUNS: dict[str, type[Frozen]] = {noun.__name__: noun for noun in (Measured, Signed, Published)}

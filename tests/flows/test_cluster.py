@@ -26,7 +26,7 @@ from tests.lineage_models import changed, drawn, llama, written
 from tests.publish.releases import Small
 
 pytest.importorskip("distributed")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 # Prints what the flow's own tasks gave, as it would be kept: record and verdict.
 AUDIT = """

@@ -21,7 +21,7 @@ from tests.flows.releases import (
 from tests.hub.server import HubServer
 from tests.publish.releases import Small
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 SHARE = 300_000_000
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from tests.flows.pipeline import OURS, ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 NETWORK = """
 set -e
