@@ -19,6 +19,7 @@ import urllib3
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFECT = str(Path(sys.executable).with_name("prefect"))
+_STARTED = "=== the worker is started\n"
 ENDED = frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED"})
 OURS = ("PREFECT_", "HF_", "MLFLOW_", "DVC_", "GX_", "DO_NOT_TRACK", "AUDIT_FLOW_")
 
@@ -86,6 +87,8 @@ class Pipeline:
         return self.prefect("deploy", "--all")
 
     def work(self, pool: str = "audit-flow") -> None:
+        with (self.folder / f"worker-{pool}.log").open("a") as log:
+            log.write(_STARTED)
         self._start(f"worker-{pool}", "worker", "start", "--pool", pool)
 
     @contextmanager
@@ -117,6 +120,11 @@ class Pipeline:
     def stop(self) -> None:
         for name in reversed(list(self.started)):
             self.kill(name)
+
+    def said(self, which: int = -1, pool: str = "audit-flow") -> str:
+        """Return what a pool's worker has said: -1, since its last start; -2, before that."""
+        log = (self.folder / f"worker-{pool}.log").read_text(errors="replace")
+        return log.split(_STARTED)[which]
 
     def prefect(self, *words: str) -> str:
         ran = subprocess.run(

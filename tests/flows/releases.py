@@ -58,9 +58,12 @@ def published(hub: HubServer, repo: str = "acme/small") -> int:
 
 def copied_adder(folder: Path) -> Path:
     """Copy the digit-adder example with its ledger; return its manifest."""
+    # Apart from state folders: evidence is never kept inside a release.
+    root = folder / "adder"
+    root.mkdir()
     for name in ("dvc.yaml", "dvc.lock"):
-        shutil.copy(ROOT / name, folder / name)
-    place = folder / "examples" / "digit-adder"
+        shutil.copy(ROOT / name, root / name)
+    place = root / "examples" / "digit-adder"
     shutil.copytree(ROOT / "examples" / "digit-adder", place)
     return place / "release.yaml"
 
