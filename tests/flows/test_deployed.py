@@ -63,7 +63,6 @@ def test_a_deployment_is_on_the_server_as_it_is_written(
         ("verify-release", {"repo": "a/b", "bases": "a/c"}, "a/c"),
         ("watch-release", {"repo": ["a/b"]}, "a/b"),
         ("audit-release", {"manifest": 7}, "7"),
-        ("audit-release", {"unheard_of": 7}, "unheard_of"),
     ],
 )
 def test_the_server_refuses_wrong_parameters_and_makes_no_run(
