@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 from prefect import task
@@ -64,7 +65,7 @@ def measure_task(job: Job, number: int, hashed: Hashed) -> Measured:
     release = opening.release_of(job)
     entry = release.manifest.reproduce[number]
     alone = release.manifest.model_copy(update={"reproduce": [entry]})
-    one = type(release)(release.path, alone, release.folder)
+    one = replace(release, manifest=alone)
     return Measured(evidence=reproductions(one, root=hashed.weights_sha256))
 
 
