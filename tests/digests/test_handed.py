@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit_flow.digests import FilePlan, HandedDigests, digest_files, engine, handed
+from audit_flow.digests import FilePlan, HandedDigests, digest_files, engine, handed, windows
 from audit_flow.digests.opening import Identity
 from audit_flow.sources.folder import Folder
 from audit_flow.sources.hashing import Wanted, hash_all, hash_some, share_out
@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Count what is read."""
     seen: list[int] = []
-    plain = engine.read_through
+    plain = windows.read_through
 
     def counting(fd: int, size: int, *given: Any, **more: Any) -> Any:
         seen.append(size)
