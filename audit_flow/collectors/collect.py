@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from audit_flow.collectors.announcement import read_announcement
@@ -38,7 +38,7 @@ from audit_flow.model import (
     WeightsDigest,
 )
 from audit_flow.sources.folder import Folder, is_folder
-from audit_flow.sources.hashing import Hashed, Progress, Wanted, hash_all
+from audit_flow.sources.hashing import Hashed, Progress, Wanted, hash_all, hash_some, share_out
 from audit_flow.sources.manifest import Release, ReleaseManifest, baselines
 from audit_flow.sources.manifest_entries import EvaluationEntry
 from audit_flow.sources.unread import unread
@@ -128,6 +128,18 @@ def hash_release(
         return weights_digest(release.folder, path, hashed, "released").root_sha256
     except AuditFlowError:
         return None
+
+
+def hashing_shares(release: Release, size: int) -> tuple[tuple[str, ...], ...]:
+    """Share what an audit will read out into groups of files of about ``size`` bytes."""
+    return share_out(release.folder, _wanted(release, _stages(_Pass(release))), size)
+
+
+def hash_share(
+    release: Release, names: Collection[str], cache: DigestCache, threads: int | None = None
+) -> None:
+    """Hash one share into a cache; what can't be read is told by the audit."""
+    hash_some(release.folder, _wanted(release, _stages(_Pass(release))), names, cache, threads)
 
 
 def _first_line(error: Exception) -> str:
@@ -372,4 +384,13 @@ def _subject(manifest: ReleaseManifest, evidence: tuple[Evidence, ...]) -> Subje
     )
 
 
-__all__ = ["Collected", "claims_of_its_own", "collect", "hash_release", "one_each", "unread"]
+__all__ = [
+    "Collected",
+    "claims_of_its_own",
+    "collect",
+    "hash_release",
+    "hash_share",
+    "hashing_shares",
+    "one_each",
+    "unread",
+]

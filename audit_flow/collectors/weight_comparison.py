@@ -137,9 +137,13 @@ def _why(found: Sequence[VerifiedEnvelope]) -> str:
 
 
 def compare_weights(
-    suspect: Weights, candidates: Sequence[Weights | Known]
+    suspect: Weights,
+    candidates: Sequence[Weights | Known],
+    samples: Mapping[str, Sample | str] | None = None,
 ) -> tuple[WeightComparison, ...]:
     """Return one fact for each candidate; all are sampled, and judged together.
+
+    ``samples`` are those of candidates that were sampled beforehand, by ``sample_of``.
 
     Where a model can't be sampled, the fact says why and decides nothing. Raises EvidenceError
     when two candidates have one name, or there are too many of them.
@@ -152,8 +156,8 @@ def compare_weights(
         )  # fmt: skip
     if not candidates:
         return ()
-    mine = _sample(suspect)
-    theirs = {c.name: _sample(c) for c in candidates}
+    mine, before = sample_of(suspect), samples or {}
+    theirs = {c.name: before[c.name] if c.name in before else sample_of(c) for c in candidates}
     usable = {n: s for n, s in theirs.items() if not isinstance(s, str)}
     if isinstance(mine, str) or not usable:
         return tuple(_unread(c, mine, theirs[c.name], len(names)) for c in candidates)
@@ -172,7 +176,7 @@ def compare_weights(
     )  # fmt: skip
 
 
-def _sample(model: Weights | Known) -> Sample | str:
+def sample_of(model: Weights | Known) -> Sample | str:
     """Return a model's sample, or why there is none."""
     from audit_flow.sources.weight_samples import read_sample
 

@@ -9,13 +9,27 @@ from pathlib import Path
 from audit_flow.errors import InputError
 from audit_flow.publish.contents import contents
 from audit_flow.publish.gate import clear, refused
-from audit_flow.publish.interface import Order, Outcome, Target, Tell, silent
+from audit_flow.publish.hub_reader import HubReader
+from audit_flow.publish.interface import Order, Outcome, Target, Tell, Tokens, silent
 from audit_flow.publish.journal import State
 from audit_flow.publish.rehearsal import rehearse
 from audit_flow.publish.session import Session
 from audit_flow.report.interface import AuditResult
 
 Audit = Callable[[], AuditResult]
+
+
+def look_at_target(target: Target, tokens: Tokens) -> str:
+    """Return the head of the branch that is to be published to; only reads.
+
+    Raises MissingEvidence where there is no such branch or the token may not see it, InputError for
+    a private repository without a token for the stranger's look.
+    """
+    reader = HubReader(target, tokens)
+    reader.stranger_token()
+    head = reader.head()
+    head.http.close()
+    return head.commit
 
 
 def publish(order: Order, audit: Audit, home: Path, tell: Tell = silent) -> Outcome:

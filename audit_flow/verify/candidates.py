@@ -17,12 +17,13 @@ from audit_flow.model import BaseCandidate, Evidence, Trust, TrustFile
 from audit_flow.sources import json_text
 from audit_flow.sources.folder import MIB, Folder
 from audit_flow.sources.hashing import Wanted, hash_all
-from audit_flow.sources.hub import HubName, open_repository
+from audit_flow.sources.hub import HubName, open_repository, parse_name
 from audit_flow.sources.hub.names import LocalName, local_or_hub
 from audit_flow.sources.hub.repository import stored_token
 from audit_flow.sources.ranges import LocalRanges, RangeReader, read_headers
 
 if TYPE_CHECKING:
+    from audit_flow.analysis.lineage.sample import Sample
     from audit_flow.collectors.weight_comparison import Known, Weights
 
 MAX_DIFFERENCES = 30
@@ -50,6 +51,54 @@ class Model:
     tensors: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Sampled:
+    """A candidate's sample that was read beforehand, perhaps on another machine.
+
+    It holds for one commit and for these headers; ``sample`` may be why there is none.
+    """
+
+    name: str
+    commit: str | None
+    headers: Mapping[str, Header]
+    sample: Sample | str
+
+    def is_of(self, model: Model) -> bool:
+        """Say whether this is a sample of exactly this model."""
+        mine = (self.name, self.commit, dict(self.headers))
+        return mine == (model.name, model.commit, dict(model.headers))
+
+
+def sample_candidate(name: str, endpoint: str | None, token: str | None = None) -> Sampled | None:
+    """Read the sample of one candidate; None where there is none to read."""
+    from audit_flow.collectors.weight_comparison import sample_of
+
+    if is_fingerprint(name):
+        return None
+    hub = parse_name("own/own", endpoint).endpoint
+    try:
+        weights = _opened(name, hub, token)
+        found = sample_of(weights)
+    except AuditFlowError:
+        return None
+    return Sampled(weights.name, weights.commit, weights.headers, found)
+
+
+def _opened(name: str, endpoint: str, token: str | None) -> Weights:
+    where = local_or_hub(name, endpoint)
+    if isinstance(where, HubName):
+        return _weights(hub_model(where, _token_for(where, endpoint, token)))
+    folder = Folder.at(where.path)
+    reader = LocalRanges(folder, folder.walk())
+    shards = [n for n in reader.sizes if n.endswith(".safetensors")]
+    return _weights(Model(name, None, None, {}, read_headers(reader, shards), reader))
+
+
+def _token_for(where: HubName, endpoint: str, token: str | None) -> str | None:
+    """A token is for candidates on the same Hub alone."""
+    return token if where.endpoint == endpoint and not where.named_host else None
+
+
 def compare_bases(
     released: Model,
     names: Iterable[str],
@@ -58,11 +107,13 @@ def compare_bases(
     token: str | None,
     fingerprints: Path | None = None,
     trust: TrustFile | None = None,
+    samples: Iterable[Sampled] = (),
 ) -> list[Evidence]:
     """Hold a release against each candidate; one that can't be read becomes an Unread fact.
 
     A name may be that of a fingerprint file. ``fingerprints`` is a folder of them: those of models
     that are not among ``names`` are candidates as well. ``trust`` says whose fingerprints count.
+    ``samples`` are those of candidates that were sampled beforehand.
 
     A token is for candidates on the same Hub alone. Raises InputError for a name that is none.
     """
@@ -76,7 +127,7 @@ def compare_bases(
                 model = known_by(Path(name).expanduser(), trust or TrustFile())
                 known.setdefault(model.name, model)
                 continue
-            other = _opened(where, name, endpoint, token)
+            other = _candidate(where, name, endpoint, token)
             found.append(compare(released, other))
             others.setdefault(other.name, other)
         except AuditFlowError as error:
@@ -86,14 +137,13 @@ def compare_bases(
         known |= {k.name: k for k in more}
         found += [unread("fingerprint", path, error) for path, error in failed]
     kept = [k for name, k in known.items() if name not in others]
-    return [*found, *_sampled(released, others.values(), kept)]
+    return [*found, *_sampled(released, others.values(), kept, samples)]
 
 
-def _opened(where: HubName | LocalName, name: str, endpoint: str, token: str | None) -> Model:
+def _candidate(where: HubName | LocalName, name: str, endpoint: str, token: str | None) -> Model:
     if isinstance(where, LocalName):
         return local_model(where.path, name)
-    same = where.endpoint == endpoint and not where.named_host
-    return hub_model(where, token if same else None)
+    return hub_model(where, _token_for(where, endpoint, token))
 
 
 def is_fingerprint(name: str) -> bool:
@@ -106,12 +156,14 @@ def is_fingerprint(name: str) -> bool:
 
 
 def _sampled(
-    released: Model, others: Iterable[Model], known: Iterable[Known]
+    released: Model, others: Iterable[Model], known: Iterable[Known], samples: Iterable[Sampled]
 ) -> tuple[Evidence, ...]:
     """Hold samples of the weights against each other: all candidates are judged together."""
     from audit_flow.collectors.weight_comparison import compare_weights
 
-    return compare_weights(_weights(released), [*map(_weights, others), *known])
+    models = {m.name: m for m in others}
+    before = {s.name: s.sample for s in samples if s.name in models and s.is_of(models[s.name])}
+    return compare_weights(_weights(released), [*map(_weights, models.values()), *known], before)
 
 
 def _weights(model: Model) -> Weights:
