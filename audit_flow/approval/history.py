@@ -10,13 +10,13 @@ from __future__ import annotations
 import base64
 import fcntl
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from audit_flow import durable
 from audit_flow.approval.entry import (
     MAX_LINE,
     START,
@@ -111,7 +111,7 @@ class History:
             raise ApprovalError(f"a review of {len(line)} bytes", expected=f"at most {MAX_LINE}")
         try:
             self._append(line)
-            _replace(self.head, head_line(entry.number, entry.sha256))
+            durable.write(self.head, head_line(entry.number, entry.sha256))
         except OSError as error:
             raise ApprovalError(
                 f"can't write the review: {error.strerror}", where=str(self.lines),
@@ -154,12 +154,3 @@ def _next(entries: tuple[Entry, ...], review: Review, signer: Signer | None) -> 
         review=review,
         signature=base64.b64encode(bundle).decode() if bundle else None,
     )
-
-
-def _replace(path: Path, data: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    Path(name).replace(path)
