@@ -87,11 +87,15 @@ def put_folder(fresh: Path, place: Path) -> None:
 
 def clear(place: Path) -> None:
     """Take away what killed writers of ``place`` have left beside it; quietly leave what stays."""
-    left = re.compile(re.escape(_prefix(place)) + r"[a-z0-9_]{8}\.tmp")
     with contextlib.suppress(OSError):
         for name in os.listdir(place.parent):  # noqa: PTH208 - names are all that is needed
-            if left.fullmatch(name):
+            if is_unfinished(name, place):
                 _take_away(place.parent / name)
+
+
+def is_unfinished(name: str, place: Path) -> bool:
+    """Say whether a file beside ``place`` is one that was, or is, being written for it."""
+    return bool(re.fullmatch(re.escape(_prefix(place)) + r"[a-z0-9_]{8}\.tmp", name))
 
 
 def _take_away(path: Path) -> None:
