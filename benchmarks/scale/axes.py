@@ -29,13 +29,30 @@ def shards(folder: Path, size: str) -> Iterator[Curve]:
     _new_key(key)
     sums = ["sh", "-c", 'exec sha256sum "$1"/*.safetensors', "sh"]
     theirs = [*MODEL_SIGNING, "sign", "key", "--private_key", str(key), "--signature"]
-    yield Curve("audit, weights", "MB", tuple(
-        run(audit_flow("audit", str(m / "release.yaml")), folder, n, CODES) for m, n in pairs))
-    yield Curve("sign", "MB", tuple(
-        run(audit_flow("sign", str(m / "model"), "--key", str(key), "--output",
-                       str(m / "model.sig")), folder, n) for m, n in few))
-    yield Curve("sha256sum (peer)", "MB", tuple(
-        run([*sums, str(m / "model")], folder, n) for m, n in few))
+    yield Curve(
+        "audit, weights",
+        "MB",
+        tuple(
+            run(audit_flow("audit", str(m / "release.yaml")), folder, n, CODES) for m, n in pairs
+        ),
+    )
+    yield Curve(
+        "sign",
+        "MB",
+        tuple(
+            run(
+                audit_flow(
+                    "sign", str(m / "model"), "--key", str(key), "--output", str(m / "model.sig")
+                ),
+                folder,
+                n,
+            )
+            for m, n in few
+        ),
+    )
+    yield Curve(
+        "sha256sum (peer)", "MB", tuple(run([*sums, str(m / "model")], folder, n) for m, n in few)
+    )
     yield Curve("model_signing sign (peer)", "MB", tuple(
         run([*theirs, str(m / "theirs.sig"), str(m / "model")], folder, n)
         for m, n in few))  # fmt: skip
