@@ -27,7 +27,7 @@ import audit_flow.collectors.signature
 import audit_flow.signing.sign_model
 import audit_flow.sources.process_record
 import audit_flow.store
-import audit_flow.verify.candidates  # noqa: F401 - imported once, for every process forked from here
+import audit_flow.verify.candidates
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _MAKING = {"open", "os.mkdir", "os.link", "os.rename", "fsync"}
@@ -84,7 +84,7 @@ def run(words: Sequence[str], env: Mapping[str, str], fault: Fault, log: str) ->
     stream = Path(log).open("a")  # noqa: SIM115 - open until the process ends
     sys.stdout = sys.stderr = stream
     sys.argv = ["audit-flow", *words]
-    _watch(fault)
+    watch(fault)
     try:
         main()
     finally:
@@ -93,7 +93,8 @@ def run(words: Sequence[str], env: Mapping[str, str], fault: Fault, log: str) ->
         stream.flush()
 
 
-def _watch(fault: Fault) -> None:
+def watch(fault: Fault) -> None:
+    """Strike this process, from now on."""
     synced = os.fsync
 
     def fsync(handle: Any) -> None:
@@ -101,4 +102,4 @@ def _watch(fault: Fault) -> None:
         synced(handle)
 
     os.fsync = fsync
-    sys.addaudithook(lambda event, arguments: fault.meet(event, arguments))
+    sys.addaudithook(fault.meet)
