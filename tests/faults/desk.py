@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
@@ -133,22 +134,20 @@ class Desk:
         """What the command has said so far."""
         return (self.folder / "log.txt").read_text()
 
-    def start(self, at: int = 0, kind: str = "kill") -> ForkServerProcess:
+    def start(self, at: int = 0, kind: str = "kill", log: Path | None = None) -> ForkServerProcess:
         """Start the command, struck at the ``at``-th change of a file."""
         places = {f"XDG_{n.upper()}_HOME": str(self.folder / n) for n in ("state", "data", "cache")}
-        scratch = self.folder.with_name("scratch")
-        scratch.mkdir(exist_ok=True)
-        env = {**places, "TMPDIR": str(scratch)}
+        env = {**places, "TMPDIR": tempfile.gettempdir()}
         fault = Fault(str(self.folder), at, kind)
         words = [w.format(self.folder) for w in self.command.words]
-        log = str(self.folder / "log.txt")
-        process = CONTEXT.Process(target=run, args=(words, env, fault, log))
+        told = str(log or self.folder / "log.txt")
+        process = CONTEXT.Process(target=run, args=(words, env, fault, told))
         process.start()
         return process
 
-    def finish(self, at: int = 0, kind: str = "kill") -> int:
+    def finish(self, at: int = 0, kind: str = "kill", log: Path | None = None) -> int:
         """Run the command to its end; the exit code."""
-        process = self.start(at, kind)
+        process = self.start(at, kind, log)
         process.join(120)
         assert process.exitcode is not None
         return process.exitcode
