@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -96,10 +96,8 @@ def _proven(client: Any, run: Any) -> bool:
 
 
 def _delete(client: Any, run: Any) -> None:
-    models = run.outputs.model_outputs if run.outputs else []
-    steps: list[Callable[[], Any]] = [
-        lambda m=m: client.delete_logged_model(m.model_id) for m in models
-    ]
-    for step in (*steps, lambda: client.delete_run(run.info.run_id)):
+    for model in run.outputs.model_outputs if run.outputs else []:
         with suppress(Exception):
-            step()
+            client.delete_logged_model(model.model_id)
+    with suppress(Exception):
+        client.delete_run(run.info.run_id)

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks.scale.run import HERE, Curve, audit_flow, run
 from benchmarks.scale.make import claims_release, shards_release
+from benchmarks.scale.run import HERE, Curve, audit_flow, run
 
 Axis = Callable[[Path, str], Iterator[Curve]]
 CODES = (0, 1, 3)

@@ -101,5 +101,5 @@ def watch(fault: Fault) -> None:
         fault.meet("fsync", ())
         synced(handle)
 
-    os.fsync = fsync
+    os.fsync = fsync  # type: ignore[assignment]
     sys.addaudithook(fault.meet)

@@ -12,7 +12,7 @@ import yaml
 from audit_flow.errors import PolicyError
 from audit_flow.model import TrustedKey, TrustFile
 from audit_flow.model.verdict import Outcome
-from audit_flow.policy_file import load, load_policy
+from audit_flow.policy_file import load_policy
 from audit_flow.signing.proven import Proven
 from audit_flow.signing.steps import Steps
 from audit_flow.signing.validity import judge_validity
@@ -44,7 +44,7 @@ def test_a_clock_that_can_not_be_right_ends_no_waiver(
     ]  # fmt: skip
     file = tmp_path / "waived.yaml"
     file.write_text(yaml.safe_dump(policy))
-    monkeypatch.setattr(load.dt, "datetime", Clock)
+    monkeypatch.setattr(dt, "datetime", Clock)
     monkeypatch.setattr(Clock, "shown", dt.datetime.fromisoformat(f"{day}T00:00:00+00:00"))
     with pytest.raises(PolicyError, match="Set the clock"):
         load_policy(str(file))
@@ -56,9 +56,9 @@ def test_a_clock_that_can_not_be_right_ends_no_waiver(
 def test_a_trusted_time_that_is_yet_to_come_proves_nothing(skew: dt.timedelta) -> None:
     party = TrustedKey(name="k", roles=("any",), pem="-", sha256="0" * 64)
     proven = Proven(signer=_signer(), party=party, signed_at=NOW)
-    steps = Steps.model()
+    steps = Steps()
     judge_validity(proven, party, TrustFile(keys=(party,)), steps, NOW + skew)
-    (step,) = [s for s in steps.all() if s.name == "validity"]
+    (step,) = [s for s in steps.taken if s.name == "validity"]
     behind = skew < -dt.timedelta(minutes=5)
     assert step.outcome is (Outcome.UNPROVEN if behind else Outcome.PASSED)
     assert ("set the clock" in step.detail) == behind

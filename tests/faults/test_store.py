@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import pytest
-
-import mlflow.entities  # noqa: F401 - once, for every process that is forked from here
+import mlflow.entities
 import mlflow.models
 import mlflow.tracking
+import pytest
 
 from audit_flow.errors import RecordError
 from audit_flow.store import find_audit, read_audit, record_audit
@@ -55,7 +55,14 @@ def one_whole_run(root: Path, version: str = "1.0", uri: str | None = None) -> N
 def test_killed_before_a_change_of_a_file(tmp_path: Path, at: int) -> None:
     root = tmp_path / "state"
     assert forked(lambda: record(root), tmp_path, at) == -signal.SIGKILL
-    assert forked(lambda: (record(root), one_whole_run(root), _alone(root)), tmp_path) == 0
+    assert forked(lambda: _again(root), tmp_path) == 0
+
+
+def _again(root: Path, version: str = "1.0", uri: str | None = None) -> None:
+    record(root, version, uri)
+    one_whole_run(root, version, uri)
+    if uri is None:
+        _alone(root)
 
 
 def _alone(root: Path) -> None:
@@ -65,18 +72,17 @@ def _alone(root: Path) -> None:
 @pytest.mark.parametrize("number", [2, 5])
 def test_the_same_audit_at_once_is_one_run(tmp_path: Path, number: int) -> None:
     assert at_once([lambda: record(tmp_path)] * number) == [0] * number
-    assert forked(lambda: (one_whole_run(tmp_path), _alone(tmp_path)), tmp_path) == 0
+    assert forked(lambda: _again(tmp_path), tmp_path) == 0
 
 
 def test_five_audits_at_once_are_five_runs(tmp_path: Path) -> None:
     versions = [f"{n}.0" for n in range(5)]
-    work = [lambda v=v: record(tmp_path, v) for v in versions]  # type: ignore[misc]
-    assert at_once(work) == [0] * 5
+    assert at_once([partial(record, tmp_path, v) for v in versions]) == [0] * 5
     for version in versions:
-        assert forked(lambda v=version: one_whole_run(tmp_path, v), tmp_path) == 0  # type: ignore[misc]
+        assert forked(partial(one_whole_run, tmp_path, version), tmp_path) == 0
 
 
-def at_once(work: list[Callable[[], Any]]) -> list[int]:
+def at_once(work: Sequence[Callable[[], object]]) -> list[int]:
     """Do each in a process of its own, all at the same time; their exit codes."""
     children = []
     for each in work:
@@ -111,8 +117,7 @@ def _down_and_up(proxy: Proxy, left: int, answer_lost: bool, root: Path, uri: st
     proxy.fail_after(left, answer_lost=answer_lost)
     assert forked(lambda: _refused(root, version, uri), root) == 0
     proxy.up_again()
-    again = forked(lambda: (record(root, version, uri), one_whole_run(root, version, uri)), root)
-    assert again == 0
+    assert forked(lambda: _again(root, version, uri), root) == 0
 
 
 def _refused(root: Path, version: str, uri: str) -> None:
