@@ -26,7 +26,7 @@ _LOOKS, _BETWEEN = 4, 0.5
 
 @contextmanager
 def alone(folder: Path) -> Iterator[bool]:
-    """Hold a folder's store; yields whether it is held: a folder that can't be written to is not."""
+    """Hold a folder's store; yields whether it is: one that can't be written to is not."""
     handle = _opened(folder)
     try:
         yield handle is not None and _locked(handle)
@@ -57,7 +57,7 @@ def _locked(handle: int) -> bool:
 
 
 def clear_abandoned(client: Any, experiment: str, tags: Mapping[str, str], complete: str) -> None:
-    """Delete the runs of this very audit that were never finished; for who holds the store alone."""
+    """Delete unfinished runs of this very audit; for whoever holds the store alone."""
     found = client.get_experiment_by_name(experiment)
     if found is None:
         return
