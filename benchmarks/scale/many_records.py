@@ -68,7 +68,7 @@ def _copy(
     for table, columns in _COPIED.items():
         for row in rows[table]:
             changed = dict(row)
-            for name in columns:
+            for name in filter(changed.__contains__, columns):
                 changed[name] = fresh.setdefault(row[name], _name_like(row[name]))
             if "start_time" in changed:
                 changed["start_time"] = int(str(row["start_time"])) + number
