@@ -6,11 +6,13 @@ Without a trusted time all that is known is that the signature was made before i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from audit_flow.model.trust import Revocation, TrustedParty, TrustFile, in_words
 from audit_flow.signing.proven import Proven
 from audit_flow.signing.steps import Steps
+
+CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 def judge_validity(
@@ -18,6 +20,10 @@ def judge_validity(
 ) -> None:
     """Note the step "validity" for a signer; ``at`` is the time of judging."""
     signed_at = proven.signed_at
+    if signed_at is not None and signed_at > at + CLOCKS_DIFFER:
+        detail = f"a trusted time says {in_words(signed_at)}, and the clock here {in_words(at)}"
+        steps.unproven("validity", f"{detail}: set the clock")
+        return
     if not _began(party, signed_at, at, steps):
         return
     ends = [("expired", party.valid_until), ("was revoked", party.revoked_at)]
