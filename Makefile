@@ -26,7 +26,7 @@ TRAIN_LOCKED := $(TRAIN)/.locked-$(call SUM,requirements/uv.txt requirements/tra
 TRAIN_READY := $(TRAIN)/.installed-$(call SUM,pyproject.toml)
 
 TYPED := $(wildcard audit_flow flows tests benchmarks requirements examples/check.py)
-BENCHMARKS := benchmarks/digests/bench.py benchmarks/signing/measure.py benchmarks/verify/bench.py benchmarks/flows/overhead.py benchmarks/contamination/overlap.py benchmarks/scores/judge_claims.py benchmarks/scores/read_rows.py benchmarks/scores/error_rates.py benchmarks/false_blocks/run.py benchmarks/scale/run.py
+BENCHMARKS := benchmarks/digests/bench.py benchmarks/signing/measure.py benchmarks/verify/bench.py benchmarks/dashboard/listing.py benchmarks/flows/overhead.py benchmarks/contamination/overlap.py benchmarks/scores/judge_claims.py benchmarks/scores/read_rows.py benchmarks/scores/error_rates.py benchmarks/false_blocks/run.py benchmarks/scale/run.py
 PIP_INSTALL := -m pip install -qq --disable-pip-version-check --no-input --require-hashes
 PYTEST := -m pytest --timeout 600
 
