@@ -50,7 +50,7 @@ help:  ## list the targets
 	@echo "usage: make TARGET"
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-audit: $(READY)  ## audit both examples: digit-adder passes, reflection-70b fails
+audit: $(READY)  ## audit the examples: digit-adder and cluster-adder pass, reflection-70b fails
 	@$(BIN)/python examples/check.py
 
 test: $(READY)  ## every test but the slow ones

@@ -114,7 +114,7 @@ def judged(
             from audit_flow.reproduce.endpoint import released_endpoint
 
             runs = (*runs, released_endpoint(release, endpoint, endpoint_model))
-        with bar("hashing", unit="bytes") as step:
+        with bar("hashing and searching", unit="bytes") as step:
             return run_audit(release, rules, runs, progress=step, tables=tables, trust=trust)
 
 

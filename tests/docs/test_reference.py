@@ -20,7 +20,7 @@ from audit_flow.checks.contamination import OverlapParams
 from audit_flow.checks.findings import FindingsParams, ScoreFindingsParams
 from audit_flow.checks.interface import GAPS_IN_WORDS
 from audit_flow.checks.served_rows import ServedParams
-from audit_flow.checks.training_compute import PossibleParams, UsualParams
+from audit_flow.checks.training_compute import PossibleParams, ThroughputParams, UsualParams
 from audit_flow.collectors.interface import SourceFile
 from audit_flow.collectors.published import read_published
 from audit_flow.collectors.readers import READERS, detect
@@ -162,6 +162,7 @@ def test_the_parameters_are_the_default_policys() -> None:
     documented = {name: float(value) for name, value in rows}
     scores = ScoreParams().model_dump()
     training = PossibleParams().model_dump() | UsualParams().model_dump()
+    training |= ThroughputParams().model_dump()
     overlap = OverlapParams().model_dump()
     assert documented == scores | training | overlap
     published = (ScoreFindingsParams(), FindingsParams(), ServedParams())
