@@ -198,7 +198,7 @@ def test_digit_adder_goes_the_whole_way(
 ) -> None:
     hub_server.add_token(OWNER, "write", token="hf_pipeline")
     hub_server.add_repo("acme/digit-adder", {".gitattributes": ATTRIBUTES})
-    manifest = copied_adder(tmp_path)
+    manifest, before = copied_adder(tmp_path), measurements(pipeline)
     run = pipeline.run(
         "release/release", manifest=str(manifest), repo="acme/digit-adder", endpoint=hub_server.url
     )
@@ -209,15 +209,20 @@ def test_digit_adder_goes_the_whole_way(
     assert published(hub_server, "acme/digit-adder") == 1
     assert load(manifest).manifest.release.name == "digit-adder"
     # Resumed, it evaluated nothing again; nor does an audit after the card was edited.
-    cached = ["Cached", "Cached"]
-    pipeline.until(lambda: measurements(pipeline, run) == cached, 120, "nothing is measured twice")
+    first = measurements(pipeline)
+    assert (first[0] - before[0] <= 2, sum(first) - sum(before)) == (True, 4)
     card = manifest.parent / "model" / "README.md"
     card.write_text(card.read_text() + "\nMore words.\n")
     again = pipeline.run("audit-release/audit-release", manifest=str(manifest))
     pipeline.wait(again)
-    pipeline.until(lambda: measurements(pipeline, again) == cached, 120, "nor after a new card")
+    assert measurements(pipeline) == (first[0], first[1] + 2)
 
 
-def measurements(pipeline: Pipeline, run: str) -> list[str]:
-    names = ("measure-0", "measure-1")
-    return [t["state"]["name"] for t in pipeline.tasks(run) if t["name"] in names]
+def measurements(pipeline: Pipeline) -> tuple[int, int]:
+    """Count the evaluations that the worker has made, and those that were answered from before.
+
+    Its own log tells: the server hears of tasks only some time later.
+    """
+    lines = [x for x in pipeline.said().splitlines() if "Task run 'measure-" in x]
+    ended = [x.partition("Finished in state ")[2].partition("(")[0] for x in lines]
+    return ended.count("Completed"), ended.count("Cached")
