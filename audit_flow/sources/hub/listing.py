@@ -13,7 +13,7 @@ from urllib.parse import quote, urljoin
 from audit_flow.digests import Problem
 from audit_flow.digests.plan import check_relative_path
 from audit_flow.errors import EvidenceError
-from audit_flow.sources.hub.http import HubHttp
+from audit_flow.sources.hub.http import HubHttp, joined
 
 MAX_PAGES = 1000
 MAX_FILES = 100_000
@@ -170,8 +170,8 @@ def _next(http: HubHttp, link: str | None, url: str) -> str | None:
     match = _NEXT.search(link or "")
     if not match:
         return None
-    following: str = urljoin(url, match[1])
-    if not http.is_own(following):
+    following = joined(url, match[1])
+    if following is None or not http.is_own(following):
         raise EvidenceError("the next page is on another host", expected=http.endpoint,
                             where=http.where(url))  # fmt: skip
     return following
