@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
-from urllib.parse import urlsplit
 
 from audit_flow.approval.waiting import TAG, FlowRun
 from audit_flow.errors import ApprovalError, InputError
 from audit_flow.model import Review
+from audit_flow.sources.hub.names import split_address
 
 _TIMEOUT_SECONDS = 10.0
 _MAX_ANSWER = 8 * 1024 * 1024
@@ -28,8 +28,8 @@ class PrefectHttp:
     """
 
     def __init__(self, api: str, auth: str | None = None) -> None:
-        parts = urlsplit(api)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
+        parts = split_address(api)
+        if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
             raise InputError(
                 f"the address {api[:200]!r}", expected="Prefect's API, such as http://host:4200/api"
             )

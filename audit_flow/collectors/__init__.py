@@ -9,7 +9,7 @@ from audit_flow.collectors.collect import (
     unread,
 )
 from audit_flow.collectors.interface import Reader, SourceFile
-from audit_flow.collectors.readers import READERS, detect, owner
+from audit_flow.collectors.readers import READERS, detect, owner, read, read_by
 
 __all__ = [
     "READERS",
@@ -22,5 +22,7 @@ __all__ = [
     "hash_release",
     "one_each",
     "owner",
+    "read",
+    "read_by",
     "unread",
 ]

@@ -224,7 +224,8 @@ def _params(entries: Any, here: _Here, where: str) -> Iterator[ConfigValue]:
 def _plain_paths(planned: dict[str, Any], key: str, here: _Here) -> list[str]:
     """Return the paths that dvc.yaml names without templates."""
     entries = planned.get(key)
-    names = [next(iter(e)) if isinstance(e, dict) and e else e for e in entries or []]
+    listed = entries if isinstance(entries, list) else []
+    names = [next(iter(e)) if isinstance(e, dict) and e else e for e in listed]
     plain = [n for n in names if isinstance(n, str) and _TEMPLATE not in n]
     return [here.name(n) for n in plain]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -13,9 +14,8 @@ from audit_flow.errors import EvidenceError
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     mapping = dict(pairs)
     if len(mapping) != len(pairs):
-        keys = [k for k, _ in pairs]
-        doubled = next(k for k in keys if keys.count(k) > 1)
-        raise ValueError(f"the key {doubled!r} stands twice")
+        doubled = next(k for k, n in Counter(k for k, _ in pairs).items() if n > 1)
+        raise ValueError(f"the key {doubled[:300]!r} stands twice")
     return mapping
 
 
@@ -46,7 +46,8 @@ def parse(raw: bytes, where: str, *, constants: bool = False) -> Any:
         raise EvidenceError(
             "bytes that are no UTF-8 text", expected="UTF-8", where=where
         ) from error
-    except (ValueError, RecursionError) as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        # ArithmeticError: an exponent of more digits than a decimal can have.
         raise EvidenceError(f"no usable JSON: {error}", where=where) from error
 
 

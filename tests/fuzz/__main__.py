@@ -29,7 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
         tally = run(target, share, given.cases or MOST, given.seed)
         tallies.append(tally)
         if given.progress:
-            print(row(tally), file=sys.stderr, flush=True)
+            told = [row(tally), *(f"- {c.target}: {c.kind}: {c.detail}" for c in tally.crashes)]
+            print("\n".join(told), file=sys.stderr, flush=True)
         for crash in tally.crashes if given.keep else ():
             keep(crash)
     print(table(tallies, time.monotonic() - began))

@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 
+from audit_flow.errors import AuditFlowError
 from audit_flow.sources.record_files import crc32c, masked, tf_records, wandb_records
 from tests.fuzz.interface import Spoil
 from tests.fuzz.spoil_bytes import spoil_bytes
@@ -26,7 +27,11 @@ def _or_bytes(inside: Callable[[random.Random, bytes], bytes], share: float = 0.
     def spoil(rng: random.Random, data: bytes, others: Others) -> bytes:
         if rng.random() < share:
             return spoil_bytes(rng, data, others)
-        return inside(rng, data)
+        try:
+            return inside(rng, data)
+        except (AuditFlowError, zipfile.BadZipFile, ValueError, IndexError):
+            # A companion of another format, or nothing left to change.
+            return spoil_bytes(rng, data, others)
 
     return spoil
 

@@ -95,13 +95,18 @@ def refs(http: HubHttp, repo: str) -> dict[str, str]:
     rows = [
         row
         for group in ("branches", "tags")
-        for row in (found.get(group) if isinstance(found, dict) else None) or []
+        for row in _rows(found, group)
     ]
     return {
         str(r["ref"])[:300]: r["targetCommit"]
         for r in rows[:MAX_FILES]
         if isinstance(r, dict) and _text(r, "ref") and is_commit(_text(r, "targetCommit"))
     }
+
+
+def _rows(found: Any, group: str) -> list[Any]:
+    rows = found.get(group) if isinstance(found, dict) else None
+    return rows if isinstance(rows, list) else []
 
 
 def list_files(http: HubHttp, repo: str, commit: str) -> Listing:
@@ -226,14 +231,18 @@ def _pointer_problem(entry: Entry) -> Problem | None:
 def _commit(item: dict[str, Any], url: str) -> Commit:
     text, date = _text(item, "id"), _text(item, "date")
     try:
-        when = dt.datetime.fromisoformat(date)
-    except ValueError:
+        when = _utc(dt.datetime.fromisoformat(date))
+    except (ValueError, OverflowError):
+        # Overflow: a day before the first or after the last, once it is told in UTC.
         when = None
     if not is_commit(text) or when is None:
         raise EvidenceError(f"a commit {text[:50]!r} of {date[:50]!r}", expected="id and date",
                             where=url)  # fmt: skip
-    aware = when if when.tzinfo else when.replace(tzinfo=dt.UTC)
-    return Commit(text, aware.astimezone(dt.UTC), _text(item, "title")[:200])
+    return Commit(text, when, _text(item, "title")[:200])
+
+
+def _utc(when: dt.datetime) -> dt.datetime:
+    return when.replace(tzinfo=dt.UTC) if when.tzinfo is None else when.astimezone(dt.UTC)
 
 
 def _is_sha256(text: str | None) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from audit_flow.collectors.interface import Reader, SourceFile
-from audit_flow.collectors.readers import READERS, detect
+from audit_flow.collectors.readers import READERS, detect, read, read_by
 from audit_flow.sources.folder import Folder
 from tests.fuzz.facts import held
 from tests.fuzz.interface import CORPUS, DATA, Place, Seed, Spoil, Target
@@ -102,7 +102,7 @@ def _beside(path: Path) -> Iterator[tuple[str, bytes]]:
 def _run(reader: Reader, place: Place) -> None:
     source = place.source
     reader.recognises(source, source.head())
-    held(reader.read(source))
+    held(read_by(reader, source))
 
 
 def _target(reader: Reader) -> Target:
@@ -117,7 +117,7 @@ def _target(reader: Reader) -> Target:
 
 
 def _detect(data: bytes, place: Place) -> None:
-    held(detect(place.source).read(place.source))
+    held(read(place.source))
 
 
 def _mixed() -> Iterator[Seed]:
