@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from audit_flow.digests.strict_json import check_depth
 from audit_flow.errors import EvidenceError
 
 
@@ -37,7 +38,9 @@ def parse(raw: bytes, where: str, *, constants: bool = False) -> Any:
     """
     decoder = _RESULTS if constants else _STRICT
     try:
-        return decoder.decode(raw.decode("utf-8-sig"))
+        value = decoder.decode(raw.decode("utf-8-sig"))
+        check_depth(value)
+        return value
     except json.JSONDecodeError as error:
         raise EvidenceError(
             f"no valid JSON: {error.msg}", where=f"{where}, line {error.lineno}"

@@ -9,6 +9,8 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
+
 from audit_flow.collectors.signature import ModelFolder, verify_model
 from audit_flow.errors import SignatureError
 from audit_flow.model.trust import TrustedCertificate, TrustFile
@@ -133,7 +135,7 @@ def _statement(data: bytes, place: Place) -> None:
 
 def _chain(data: bytes, place: Place) -> None:
     leaf, *others = parse_chain([data])
-    with suppress(ValueError):
+    with suppress(ValueError, UnsupportedAlgorithm):
         # Behind verify_bundle, which fails closed: extensions are parsed only when they are asked.
         signer_facts(leaf)
         names_of(leaf)
