@@ -107,7 +107,7 @@ def spoil_json(rng: random.Random, data: bytes, others: Sequence[bytes]) -> byte
         return spoil_bytes(rng, data, others)
     try:
         return _tree(rng, data, others)
-    except ValueError:
+    except (ValueError, RecursionError):
         return spoil_bytes(rng, data, others)
 
 
@@ -132,7 +132,7 @@ def as_yaml(load: Callable[[bytes], Tree]) -> Callable[[random.Random, bytes, Se
             return spoil_bytes(rng, data, others)
         try:
             tree = cached(data)
-        except (yaml.YAMLError, ValueError):
+        except (yaml.YAMLError, ValueError, RecursionError):
             return spoil_bytes(rng, data, others)
         for _ in range(min(int(rng.paretovariate(1.2)), 6)):
             tree = _changed(rng, tree)

@@ -173,7 +173,7 @@ def _bounded(value: Any) -> Any:
     # Integers beyond a double would break the table's columns.
     if not isinstance(value, int) or abs(value) < 2**53:
         return value
-    return float(value) if abs(value) < 1 << 1023 else math.copysign(math.inf, value)
+    return float(value) if abs(value) < 1 << 1023 else (math.inf if value > 0 else -math.inf)
 
 
 def _not_finite(value: Any) -> bool:

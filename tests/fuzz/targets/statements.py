@@ -23,7 +23,7 @@ from tests.fuzz.spoil_containers import spoil_bundle
 from tests.fuzz.spoil_trees import spoil_json
 
 NOW = dt.datetime(2026, 5, 6, tzinfo=dt.UTC)
-ID, COMMIT, DIGEST = "0123456789abcdef", "c" * 40, "d" * 64
+ID, COMMIT, DIGEST = "0123456789abcdef" * 2, "c" * 40, "d" * 64
 _COMMON = {
     "id": ID, "endpoint": "https://hub.example", "repo": "org/adder", "branch": "main", "parent": COMMIT,
     "weights_sha256": DIGEST, "record_sha256": DIGEST, "policy_sha256": DIGEST, "verdict_sha256": DIGEST,
@@ -116,7 +116,7 @@ def _journals() -> Iterable[Seed]:
 
 
 def _publications() -> Iterable[Seed]:
-    noun = Publication.model_validate({**PUBLICATION, "files": [dict(f) for f in PUBLICATION["files"]]})  # type: ignore[union-attr]
+    noun = Publication.model_validate(PUBLICATION)
     return [Seed(publications.statement(noun).payload())]
 
 
