@@ -307,7 +307,8 @@ class HubHttp:
 def joined(url: str, reference: str) -> str | None:
     """Return an address that another one refers to; None for what is no address."""
     try:
-        following = urljoin(url, reference)
+        # "//" alone names no host, and is taken for the same address again.
+        following = urljoin(url, reference) if reference.strip("/") else ""
         # A port above 65535 is only seen when it is asked for.
         _origin(following)
     except ValueError:

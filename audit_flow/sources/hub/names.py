@@ -70,8 +70,8 @@ def local_or_hub(text: str, endpoint: str | None = None) -> HubName | LocalName:
     # "org/name" may be both; "./org/name" and "hf://org/name" say which is meant.
     as_path = text.startswith((".", "/", "~")) or text.endswith("/")
     if as_path:
-        if not path.is_dir():
-            raise InputError(f"there is no folder {text!r}", expected=_EXPECTED)
+        if not _is_folder(path):
+            raise InputError(f"there is no folder {text[:300]!r}", expected=_EXPECTED)
         return LocalName(path)
     if "://" in text or not _is_folder(path):
         return parse_name(text, endpoint)
