@@ -43,14 +43,14 @@ unexport PYTHONHOME
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup audit test check test-slow test-train retrain bench fuzz lock clean
+.PHONY: help setup audit test check test-slow test-train retrain bench fuzz tamper lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
 	@echo "usage: make TARGET"
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-audit: $(READY)  ## audit both examples: digit-adder passes, reflection-70b fails
+audit: $(READY)  ## audit the examples: digit-adder and cluster-adder pass, reflection-70b fails
 	@$(BIN)/python examples/check.py
 
 test: $(READY)  ## every test but the slow ones
@@ -80,6 +80,9 @@ FUZZ_SECONDS ?= 120
 ENGINE ?= own
 fuzz: $(READY)  ## spoil the input of every reader for FUZZ_SECONDS; SEED=N for other cases
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) --engine $(ENGINE) --seed $(or $(SEED),0)
+
+tamper: $(READY)  ## the tamper table: every mutation of a good release, and what stops it
+	$(BIN)/python -m tests.tamper --workers $(WORKERS)
 
 setup: $(READY)  ## only set up .venv
 

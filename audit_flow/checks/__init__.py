@@ -36,8 +36,9 @@ from audit_flow.checks.structure import NoPickle, SafetensorsStructure
 from audit_flow.checks.tables import TablesAsExpected
 from audit_flow.checks.training import JobFinished, TrainingClaims
 from audit_flow.checks.training_agreement import NumbersAgree
-from audit_flow.checks.training_compute import ComputePossible, ComputeUsual
+from audit_flow.checks.training_compute import ComputePossible, ComputeUsual, ThroughputUsual
 from audit_flow.checks.training_described import CheckpointsListed, JobDescribed
+from audit_flow.checks.training_nodes import NodesWatched
 from audit_flow.checks.training_numbers import NumbersPossible
 from audit_flow.checks.training_times import TimesInOrder
 
@@ -67,11 +68,13 @@ CHECKS: tuple[Check, ...] = (
     ContaminationChecked(),
     DecontaminationShown(),
     JobDescribed(),
+    NodesWatched(),
     NumbersPossible(),
     NumbersAgree(),
     TimesInOrder(),
     ComputePossible(),
     ComputeUsual(),
+    ThroughputUsual(),
     CheckpointsListed(),
     SafetensorsStructure(),
     NoPickle(),

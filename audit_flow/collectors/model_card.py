@@ -135,7 +135,7 @@ def _result(result: Any, where: str, path: str, unread: list[str]) -> Iterator[S
         kind = metric.get("type") if isinstance(metric, dict) else None
         written = metric.get("value") if isinstance(metric, dict) else None
         value = _value(written)
-        if not name or not kind or value is None:
+        if not name or not kind or value is None or isinstance(name, dict | list):
             unread.append(f"{where} has a metric without dataset name, type or number")
             continue
         yield from _told(
@@ -203,7 +203,10 @@ def _value(value: Any) -> Decimal | None:
 
 def _bases(front: dict[str, Any], path: str, unread: list[str]) -> Iterator[BaseModelClaim]:
     named = front.get("base_model")
-    relation = _RELATIONS.get(str(front.get("base_model_relation")))
+    stated = front.get("base_model_relation")
+    relation = _RELATIONS.get(str(stated))
+    if stated is not None and relation is None:
+        unread.append(f"{path}: base_model_relation is {str(stated)[:80]!r}")
     for base in named if isinstance(named, list) else [named]:
         if base is None:
             continue

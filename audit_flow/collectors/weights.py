@@ -33,8 +33,8 @@ _END_BYTES = 64 * 1024
 # What a folder may hold that does not change what the model computes: it stays outside the root
 # digest, so that a card can be corrected without new weights.
 DOCUMENTATION = (
-    "release.yaml", "README*", "LICENSE*", "NOTICE*", "*.md", ".gitattributes", ".gitignore",
-    "model.sig", "model.tensors.sig",
+    "release.yaml", "attestation/release.yaml", "README*", "LICENSE*", "NOTICE*", "*.md",
+    ".gitattributes", ".gitignore", "model.sig", "model.tensors.sig",
     "*.sigstore.json", "*.sigstore", ".eval_results/*",
 )  # fmt: skip
 

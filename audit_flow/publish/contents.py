@@ -13,11 +13,11 @@ from pathlib import Path
 from audit_flow.collectors.weights import is_documentation, is_within, within
 from audit_flow.errors import InputError, PublishError
 from audit_flow.model import PublishedFile, sha256_hex
-from audit_flow.publish.gate import Cleared
+from audit_flow.publish.gate import FOLDER, Cleared
 from audit_flow.sources.hashing import Wanted, hash_all
 from audit_flow.sources.manifest import Release
 
-CARD = "README.md"
+CARD, MANIFEST = "README.md", "release.yaml"
 _CHANGED = "Nothing was committed. Audit what lies there now, and publish that"
 
 
@@ -130,11 +130,12 @@ class CheckedReader(io.BufferedIOBase):
 def contents(release: Release, cleared: Cleared) -> tuple[Content, ...]:
     """Return every file of the release, hashed now and compared with what was judged.
 
-    The folder of weights becomes the repository's top, the card its README.md. Raises PublishError
-    where a file is not as judged, InputError for two files of one name.
+    The folder of weights becomes the repository's top, the card its README.md. The manifest goes
+    beside the signed verdict as it was judged: a stranger learns the protocol of each score from
+    it. Raises PublishError where a file is not as judged, InputError for two files of one name.
     """
     found = {c.file.path: c for c in _files(release, cleared)}
-    for path, raw in cleared.bundles.items():
+    for path, raw in (*cleared.bundles.items(), *_manifest(release, found)):
         if path in found:
             raise InputError(
                 f"the weights folder holds {path!r}", expected="attestations outside of it",
@@ -143,6 +144,16 @@ def contents(release: Release, cleared: Cleared) -> tuple[Content, ...]:
         file = PublishedFile(path=path, size=len(raw), sha256=sha256_hex(raw))
         found[path] = Content(file, raw)
     return tuple(found[path] for path in sorted(found))
+
+
+def _manifest(release: Release, found: dict[str, Content]) -> Iterator[tuple[str, bytes]]:
+    if MANIFEST not in found:
+        yield f"{FOLDER}/{MANIFEST}", release.raw
+    elif found[MANIFEST].file.sha256 != sha256_hex(release.raw):
+        raise InputError(
+            f"the weights folder holds another {MANIFEST}", expected="the one that was audited",
+            remedy="Remove it: strangers would take its claims for yours",
+        )  # fmt: skip
 
 
 def _files(release: Release, cleared: Cleared) -> Iterator[Content]:

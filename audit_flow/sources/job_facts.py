@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from audit_flow.analysis.moments import seconds_between
+from audit_flow.analysis.moments import clocks_changed, seconds_between
 from audit_flow.analysis.quantities import is_bad_loss, real, whole
 from audit_flow.errors import EvidenceError
 from audit_flow.model import ConfigValue, GpuJob, Trust
@@ -148,10 +148,10 @@ def _times(given: dict[str, Any]) -> None:
     span = seconds_between(start, end) if start and end else None
     if span is not None and span >= 0:
         stated = given.setdefault("elapsed", span)
-        if stated > span + _ELAPSED_SLACK:
+        if stated > span + _ELAPSED_SLACK and not clocks_changed(str(start), stated - span):
             wrong.append(f"{stated:g} s elapsed between times that are {span:g} s apart")
     if wrong:
-        given.setdefault("disordered", "; ".join(wrong))
+        given["disordered"] = "; ".join([*wrong, *filter(None, [given.get("disordered")])])[:1000]
 
 
 def settings(pairs: dict[str, Any]) -> tuple[ConfigValue, ...]:

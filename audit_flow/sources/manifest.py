@@ -29,11 +29,12 @@ from audit_flow.sources.wire import validate
 
 @dataclass(frozen=True)
 class Release:
-    """A manifest that was read, with the folder it speaks of."""
+    """A manifest that was read, with the folder it speaks of; ``raw`` are its very bytes."""
 
     path: Path
     manifest: ReleaseManifest
     folder: Folder
+    raw: bytes
 
 
 def load(path: Path) -> Release:
@@ -55,7 +56,7 @@ def load(path: Path) -> Release:
     manifest, document = parse(raw, name)
     folder = _folder(path, manifest, document)
     paths_inside(manifest, folder, document, name)
-    return Release(path=path, manifest=manifest, folder=folder)
+    return Release(path=path, manifest=manifest, folder=folder, raw=raw)
 
 
 def parse(raw: bytes, name: str) -> tuple[ReleaseManifest, yaml_text.Document]:

@@ -68,6 +68,20 @@ def no_duplicates(manifest: ReleaseManifest, document: yaml_text.Document, name:
                 remedy="Keep one, or tell them apart by protocol.task",
             )
         seen[claim.casefold()] = line
+    _evidence_once(manifest, document, name)
+
+
+def _evidence_once(manifest: ReleaseManifest, document: yaml_text.Document, name: str) -> None:
+    evidence = manifest.evidence
+    for key in ("datasets", "training_configs", "job_logs", "records", "evaluations"):
+        paths = [getattr(e, "path", e) for e in getattr(evidence, key)]
+        for index, path in enumerate(paths):
+            if path in paths[:index]:
+                line = document.line(("evidence", key, index)) or 1
+                raise ManifestError(
+                    f"{name}, line {line}: {path!r} stands twice under evidence.{key}",
+                    expected="each file once",
+                )
 
 
 def paths_inside(

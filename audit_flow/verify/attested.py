@@ -23,6 +23,12 @@ def attestations(paths: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(p for p in found if p.endswith(SUFFIX)))
 
 
+def beside_the_model(paths: Iterable[str]) -> frozenset[str]:
+    """Return what no signature of the model covers: signed verdicts and their manifest."""
+    names = frozenset(paths)
+    return frozenset(attestations(names)) | (names & {f"{FOLDER}/release.yaml"})
+
+
 def attested_verdicts(
     folder: Folder, here: Iterable[str], files: Mapping[str, str] | None, trust: TrustFile
 ) -> list[Evidence]:

@@ -29,7 +29,8 @@ from audit_flow.sources.whole_file import read_file
 T = TypeVar("T")
 
 CARD = "README.md"
-MANIFEST = "release.yaml"
+# The publisher's own place for it comes before that where ``audit-flow publish`` puts it.
+MANIFESTS = ("release.yaml", "attestation/release.yaml")
 _SUMS = ("*SHA256SUMS*", "*sha256sum*")
 _SUM_LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](\S.{0,1023})\Z")
 _MAX_SUMS = MIB
@@ -60,7 +61,8 @@ def read_claims(
     """
     names = sorted(paths)
     evidence: list[Evidence] = []
-    manifest = _attempt(evidence, "publisher's manifest", MANIFEST, names, folder, _manifest)
+    place = next((m for m in MANIFESTS if m in names), MANIFESTS[0])
+    manifest = _attempt(evidence, "publisher's manifest", place, names, folder, _manifest)
     claims: tuple[Claim, ...] = _at_home(manifest, listed or names) if manifest else ()
     for path in (n for n in names if any(fnmatchcase(n, p) for p in _SUMS)):
         sums = _attempt(evidence, "list of checksums", path, names, folder, _sums)

@@ -26,7 +26,7 @@ from audit_flow.model import (
 )
 from audit_flow.sources.folder import Folder
 from audit_flow.sources.hub import Commit, HubRepository, Listing
-from audit_flow.verify.claims import CARD, MANIFEST, read_claims
+from audit_flow.verify.claims import CARD, MANIFESTS, read_claims
 
 MAX_COMMITS = 100
 MAX_CHANGES = 1000
@@ -169,7 +169,7 @@ def _claims_at(
 
 
 def _speaks(path: str) -> bool:
-    return path in {CARD, MANIFEST} or (
+    return path in {CARD, *MANIFESTS} or (
         path.startswith(".eval_results/") and path.endswith((".yaml", ".yml"))
     )
 

@@ -10,17 +10,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from audit_flow.collectors import one_each, unread
+from audit_flow.collectors.openness import terms_in
 from audit_flow.collectors.weights import is_weights, weights_digest
 from audit_flow.errors import AuditFlowError, InputError, MissingEvidence
 from audit_flow.gate import judge
 from audit_flow.linking import link
 from audit_flow.model import (
+    BaseModelClaim,
     ChecksumClaim,
     Claim,
     Declared,
     Evidence,
     FileFact,
     Policy,
+    ReleaseTerms,
     Subject,
     Trust,
     TrustFile,
@@ -245,7 +248,7 @@ def _judged(seen: _Seen, brought: _Brought, policy: Policy, asked: Asked) -> Aud
     claims = _together(claimed.claims, brought.claims)
     evidence = one_each([
         *seen.evidence, *claimed.evidence, *brought.evidence, *_measured(seen, asked),
-        *_checked_files(seen, claims), _declared(claimed, asked),
+        *_checked_files(seen, claims), _declared(claimed, asked), *_terms(seen, claims),
     ])  # fmt: skip
     subject = seen.subject.model_copy(update={"version": claimed.version})
     record = link(subject, claims, evidence)
@@ -279,6 +282,14 @@ def _checked_files(seen: _Seen, claims: tuple[Claim, ...]) -> Iterator[FileFact]
         trust = Trust.RECOMPUTED if path in seen.here else Trust.FETCHED
         yield FileFact(id=f"file:{path}", source=path, sha256=digest, size=size, trust=trust,
                        role="checksum")  # fmt: skip
+
+
+def _terms(seen: _Seen, claims: tuple[Claim, ...]) -> Iterator[ReleaseTerms]:
+    """Yield the terms that card and licence file state, where a base model is claimed."""
+    bases = [c for c in claims if isinstance(c, BaseModelClaim)]
+    if bases:
+        card = CARD if CARD in seen.here else None
+        yield terms_in(seen.folder, ".", card, base=bases[0].base)
 
 
 def _declared(claimed: Claimed, asked: Asked) -> Declared:

@@ -16,7 +16,7 @@ from audit_flow.collectors.signature import (
 from audit_flow.errors import AuditFlowError
 from audit_flow.model import Evidence, Signature, TrustFile
 from audit_flow.sources.folder import Folder
-from audit_flow.verify.attested import attestations
+from audit_flow.verify.attested import beside_the_model
 from audit_flow.verify.snapshot import Snapshot
 
 # A Hub writes it into every repository; it says how files are stored, never what they hold.
@@ -31,7 +31,7 @@ def signatures_of(snapshot: Snapshot, trust: TrustFile) -> list[Evidence]:
         for path, entry in entries.items()
     }
     lenient = trust.model_copy(update={"ignore_paths": (*trust.ignore_paths, _OF_THE_HUB)})
-    beside = frozenset(attestations(snapshot.whole))
+    beside = beside_the_model(snapshot.whole)
     model = ModelFolder(snapshot.folder.root, lenient, listed=listed, beside=beside)
     found: list[Evidence] = []
     for place in found_signatures(model.root):
@@ -42,7 +42,7 @@ def signatures_of(snapshot: Snapshot, trust: TrustFile) -> list[Evidence]:
 
 def signatures_in(folder: Folder, names: Iterable[str], trust: TrustFile) -> list[Evidence]:
     """Verify the signatures in a folder of these files; every signed file is read."""
-    model = ModelFolder(folder.root, trust, beside=frozenset(attestations(names)))
+    model = ModelFolder(folder.root, trust, beside=beside_the_model(names))
     found: list[Evidence] = []
     for place in found_signatures(model.root):
         found += _verified(model, place)

@@ -38,9 +38,10 @@ _LAST_BYTES = 64 * 1024
 # What speaks of the release and is no part of its root digest; read as well where it is small.
 SPEAKING = (
     "*.md", "LICENSE*", "NOTICE*", ".gitattributes", ".gitignore", ".eval_results/*.yaml",
-    ".eval_results/*.yml", "release.yaml", "*.sig", "*.sigstore", "*.sigstore.json",
-    "*.intoto.jsonl", "*.dsse.json", "*SHA256SUMS*", "*sha256sum*", "chat_template.jinja",
-    "config.json", "generation_config.json", "tokenizer_config.json", f"*{INDEX_SUFFIX}",
+    ".eval_results/*.yml", "release.yaml", "attestation/release.yaml", "*.sig", "*.sigstore",
+    "*.sigstore.json", "*.intoto.jsonl", "*.dsse.json", "*SHA256SUMS*", "*sha256sum*",
+    "chat_template.jinja", "config.json", "generation_config.json", "tokenizer_config.json",
+    f"*{INDEX_SUFFIX}",
 )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from audit_flow.analysis.comparison import ScoreParams
 from audit_flow.checks import CHECKS
 from audit_flow.checks.contamination import OverlapParams
 from audit_flow.checks.interface import GAPS_IN_WORDS
-from audit_flow.checks.training_compute import PossibleParams, UsualParams
+from audit_flow.checks.training_compute import PossibleParams, ThroughputParams, UsualParams
 from audit_flow.collectors.interface import SourceFile
 from audit_flow.collectors.readers import READERS, detect
 from audit_flow.errors import InputError
@@ -158,6 +158,7 @@ def test_the_parameters_are_the_default_policys() -> None:
     documented = {name: float(value) for name, value in rows}
     scores = ScoreParams().model_dump()
     training = PossibleParams().model_dump() | UsualParams().model_dump()
+    training |= ThroughputParams().model_dump()
     overlap = OverlapParams().model_dump()
     assert documented == scores | training | overlap
     for rule in load_policy("default").rules:

@@ -73,7 +73,7 @@ def commands(root: Path, out: Path) -> dict[str, list[str]]:
         "audit": ["audit", str(root / "release.yaml"), *store],
         "digest": ["digest", str(root), "--tensors", "--md5"],
         "verify": ["verify", str(root)],
-        "init": ["init", str(root), "--output", str(out / "draft.yaml")],
+        "init": ["init", str(root), "--output", str(root / "draft.yaml")],
         "sign": ["sign", str(root / "model"), "--output", str(out / "model.sig"), *key],
         "fingerprint": ["fingerprint", str(root / "model"), "--output", str(out / "f.fingerprint")],
         "record": ["record", "--input", str(root), "--record", str(out / "r.json"), "--log",

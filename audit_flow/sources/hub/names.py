@@ -66,7 +66,10 @@ def local_or_hub(text: str, endpoint: str | None = None) -> HubName | LocalName:
 
     Raises InputError for a name that could be both, and for a folder that is not there.
     """
-    path = Path(text).expanduser()
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError as error:
+        raise InputError(f"{text[:300]!r}: {error}", expected=_EXPECTED) from error
     # "org/name" may be both; "./org/name" and "hf://org/name" say which is meant.
     as_path = text.startswith((".", "/", "~")) or text.endswith("/")
     if as_path:
