@@ -234,8 +234,10 @@ def _params(entries: Any, here: _Here, where: str) -> Iterator[ConfigValue]:
 
 def _names(planned: dict[str, Any], key: str) -> list[str]:
     """Return what dvc.yaml names; metrics and plots are outputs as well."""
-    entries = [e for k in (OUTPUTS if key == "outs" else (key,)) for e in planned.get(k) or []]
-    return [n for e in entries for n in ([e] if isinstance(e, str) else e)]
+    lists = [planned.get(k) for k in (OUTPUTS if key == "outs" else (key,))]
+    entries = [e for found in lists if isinstance(found, list) for e in found]
+    named = [[e] if isinstance(e, str) else list(e) for e in entries if isinstance(e, str | dict)]
+    return [n for names in named for n in names]
 
 
 def _plain_paths(planned: dict[str, Any], key: str, here: _Here) -> list[str]:
