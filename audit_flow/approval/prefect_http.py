@@ -29,7 +29,12 @@ class PrefectHttp:
 
     def __init__(self, api: str, auth: str | None = None) -> None:
         parts = split_address(api)
-        if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
+        if (
+            parts is None
+            or parts.scheme not in {"http", "https"}
+            or not parts.hostname
+            or parts.query
+        ):
             raise InputError(
                 f"the address {api[:200]!r}", expected="Prefect's API, such as http://host:4200/api"
             )

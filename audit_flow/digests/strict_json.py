@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import NoReturn
 
-
 MAX_DEPTH = 200
 
 
@@ -28,7 +27,9 @@ def check_depth(value: object) -> None:
     """Raise ValueError for data that is nested beyond ``MAX_DEPTH``: whoever walks it recurses."""
     level = [value]
     for _ in range(MAX_DEPTH + 1):
-        parts = (v.values() if isinstance(v, dict) else v for v in level if isinstance(v, dict | list))
+        parts = (
+            v.values() if isinstance(v, dict) else v for v in level if isinstance(v, dict | list)
+        )
         level = [v for part in parts for v in part if isinstance(v, dict | list)]
         if not level:
             return

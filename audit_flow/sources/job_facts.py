@@ -158,7 +158,9 @@ def settings(pairs: dict[str, Any]) -> tuple[ConfigValue, ...]:
     """Return settings that a log names, bounded in number and length; no keys and passwords."""
     kept = [(k, "withheld" if _SECRET.search(str(k)) else v) for k, v in pairs.items()]
     return tuple(
-        ConfigValue(name=writable(str(k))[:300], value=writable("null" if v is None else str(v))[:1000])
+        ConfigValue(
+            name=writable(str(k))[:300], value=writable("null" if v is None else str(v))[:1000]
+        )
         for k, v in kept[:MAX_SETTINGS]
     )
 

@@ -73,7 +73,10 @@ def table(tallies: list[Tally], seconds: float) -> str:
         *map(row, tallies),
     ]
     cases, crashes = sum(t.cases for t in tallies), [c for t in tallies for c in t.crashes]
-    lines += ["", f"{len(tallies)} targets, {cases:,} cases in {seconds:,.0f} s, {len(crashes)} crashes."]
+    lines += [
+        "",
+        f"{len(tallies)} targets, {cases:,} cases in {seconds:,.0f} s, {len(crashes)} crashes.",
+    ]
     lines += [f"- {c.target}: {c.kind}: {c.detail}" for c in crashes]
     return "\n".join(lines)
 

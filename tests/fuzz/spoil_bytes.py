@@ -47,7 +47,9 @@ def _flip(rng: random.Random, data: Data, others: Others) -> None:
 
 def _byte(rng: random.Random, data: Data, others: Others) -> None:
     if data:
-        data[rng.randrange(len(data))] = rng.choice((0, 255, 127, 128, 10, 34, 44, 58, rng.randrange(256)))
+        data[rng.randrange(len(data))] = rng.choice(
+            (0, 255, 127, 128, 10, 34, 44, 58, rng.randrange(256))
+        )
 
 
 def _delete(rng: random.Random, data: Data, others: Others) -> None:
@@ -79,7 +81,25 @@ def _number(rng: random.Random, data: Data, others: Others) -> None:
 def _integer(rng: random.Random, data: Data, others: Others) -> None:
     """Write an integer of a binary format: its extremes, in either byte order."""
     size = rng.choice((1, 2, 4, 8))
-    value = rng.choice((0, 1, 2, 7, 8, 255, 1 << 15, 1 << 16, 1 << 31, (1 << 31) - 1, 1 << 32, 1 << 62, 1 << 63, -1, -2))
+    value = rng.choice(
+        (
+            0,
+            1,
+            2,
+            7,
+            8,
+            255,
+            1 << 15,
+            1 << 16,
+            1 << 31,
+            (1 << 31) - 1,
+            1 << 32,
+            1 << 62,
+            1 << 63,
+            -1,
+            -2,
+        )
+    )
     order = rng.choice(("little", "big"))
     if len(data) >= size:
         at = rng.randrange(len(data) - size + 1)

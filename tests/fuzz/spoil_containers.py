@@ -54,7 +54,10 @@ def _zip(rng: random.Random, data: bytes) -> bytes:
     name, content = members[at]
     match rng.randrange(12):
         case 0:
-            members[at] = (rng.choice(("../x", "/x", "a\0b", "x" * 300, "journal/start.json")), content)
+            members[at] = (
+                rng.choice(("../x", "/x", "a\0b", "x" * 300, "journal/start.json")),
+                content,
+            )
         case 1:
             del members[at]
         case 2:

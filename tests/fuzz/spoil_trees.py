@@ -46,7 +46,9 @@ def _leaf(rng: random.Random, value: Tree) -> Tree:
         case 5:
             return _deep(rng, value)
         case 6:
-            return [value] * rng.choice((1, 2, 50)) if rng.random() < 0.5 else {"a": value, "": value}
+            return (
+                [value] * rng.choice((1, 2, 50)) if rng.random() < 0.5 else {"a": value, "": value}
+            )
         case _:
             return "\ud800" if rng.random() < 0.3 else str(value)[:1000] + rng.choice(TEXTS[:12])
 
@@ -123,7 +125,9 @@ def spoil_lines(rng: random.Random, data: bytes, others: Sequence[bytes]) -> byt
     return b"\n".join(lines)
 
 
-def as_yaml(load: Callable[[bytes], Tree]) -> Callable[[random.Random, bytes, Sequence[bytes]], bytes]:
+def as_yaml(
+    load: Callable[[bytes], Tree],
+) -> Callable[[random.Random, bytes, Sequence[bytes]], bytes]:
     """Return what spoils YAML: as text half the time, else as a tree that is written as JSON."""
     cached = lru_cache(1024)(load)
 

@@ -81,4 +81,3 @@ def test_leaving_the_folder_is_seen(name: str, tmp_path: Path, sandbox: Sandbox)
 
     with pytest.raises(Reached):
         _tallied(leave, tmp_path, sandbox)
-

@@ -45,7 +45,9 @@ def good(name: str) -> AuditResult:
 
 def _is_fixed(annotation: Any) -> bool:
     """Say whether a field takes one of a few words: those are ours."""
-    if get_origin(annotation) is Literal or (isinstance(annotation, type) and issubclass(annotation, Enum)):
+    if get_origin(annotation) is Literal or (
+        isinstance(annotation, type) and issubclass(annotation, Enum)
+    ):
         return True
     return any(_is_fixed(a) for a in get_args(annotation) if a is not type(None))
 
@@ -56,7 +58,8 @@ def marked(value: Any, marker: str, kept: set[str]) -> Any:
         changes = {
             name: marked(getattr(value, name), marker, kept)
             for name, field in type(value).model_fields.items()
-            if name not in kept and (not _is_fixed(field.annotation) or _holds_models(getattr(value, name)))
+            if name not in kept
+            and (not _is_fixed(field.annotation) or _holds_models(getattr(value, name)))
         }
         return value.model_copy(update=changes)
     if isinstance(value, tuple):
@@ -68,7 +71,9 @@ def marked(value: Any, marker: str, kept: set[str]) -> Any:
 
 
 def _holds_models(value: Any) -> bool:
-    return isinstance(value, BaseModel) or (isinstance(value, tuple) and any(map(_holds_models, value)))
+    return isinstance(value, BaseModel) or (
+        isinstance(value, tuple) and any(map(_holds_models, value))
+    )
 
 
 # A field that takes hex digits alone holds no marker.

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
 from audit_flow.digests import Problem
 from audit_flow.digests.plan import check_relative_path
@@ -92,11 +92,7 @@ def resolve(http: HubHttp, repo: str, revision: str | None) -> str:
 def refs(http: HubHttp, repo: str) -> dict[str, str]:
     """Return the commits of branches (``refs/heads/…``) and tags by their full names."""
     found, _ = http.json(api(http, repo, "refs"))
-    rows = [
-        row
-        for group in ("branches", "tags")
-        for row in _rows(found, group)
-    ]
+    rows = [row for group in ("branches", "tags") for row in _rows(found, group)]
     return {
         str(r["ref"])[:300]: r["targetCommit"]
         for r in rows[:MAX_FILES]

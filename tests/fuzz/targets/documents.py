@@ -14,7 +14,11 @@ from audit_flow.sources import json_text, yaml_text
 from tests.fuzz.interface import Place, Target, seeds_of
 from tests.fuzz.spoil_trees import as_yaml, spoil_json, spoil_lines
 
-JSON = ('{"a": [1, 2.50, -3e4, null, true, "text \\u00e9"], "b": {"c": {"d": [[], {}]}}}', "[]", '{"a": NaN}')
+JSON = (
+    '{"a": [1, 2.50, -3e4, null, true, "text \\u00e9"], "b": {"c": {"d": [[], {}]}}}',
+    "[]",
+    '{"a": NaN}',
+)
 YAML = (
     "a: 1.50\nb: [x, 'y', \"z\\u00e9\"]\nc: {d: ~, e: true}\nf: |\n  text\n  more\n",
     "base: &base {a: 1, b: [2, 3]}\nuse: *base\nmore:\n  <<: *base\n  c: 2024-01-02\n",

@@ -113,7 +113,9 @@ def _target(reader: Reader) -> Target:
         return _seeds(reader)
 
     covers = (type(reader).__module__,)
-    return Target(reader.format, covers, run, seeds, SPOIL.get(reader.format, spoil_any), files=True)
+    return Target(
+        reader.format, covers, run, seeds, SPOIL.get(reader.format, spoil_any), files=True
+    )
 
 
 def _detect(data: bytes, place: Place) -> None:
@@ -129,6 +131,7 @@ def _mixed() -> Iterator[Seed]:
 
 EVIDENCE = (
     *(_target(reader) for reader in READERS),
-    Target("any format", ("audit_flow.collectors.readers",), _detect, _mixed, spoil_any, files=True),
+    Target(
+        "any format", ("audit_flow.collectors.readers",), _detect, _mixed, spoil_any, files=True
+    ),
 )
-

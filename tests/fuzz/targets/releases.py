@@ -148,7 +148,9 @@ def _claims_seeds() -> Iterable[Seed]:
 def _policy_seeds() -> Iterable[Seed]:
     suite = (POLICIES / "expectations" / "training-log.json").read_bytes()
     beside = {"own-suite.json": suite}
-    named = POLICY.replace("rules:\n", "rules:\n- {id: data.expectations, params: {suites: [own-suite.json]}}\n")
+    named = POLICY.replace(
+        "rules:\n", "rules:\n- {id: data.expectations, params: {suites: [own-suite.json]}}\n"
+    )
     yield Seed(POLICY.encode(), "own.yaml")
     yield Seed((POLICIES / "third-party.yaml").read_bytes(), "own.yaml")
     yield Seed(named.encode(), "own.yaml", beside=beside)
@@ -164,7 +166,11 @@ def _cases_seeds() -> Iterable[Seed]:
     head, _, rest = files[name].partition(b"cases:\n")
     cases = rest.split(b"\n  - ")[1:4]
     for case in cases:
-        yield Seed(head + b"cases:\n  - " + case.rstrip() + b"\n", name, beside={n: d for n, d in files.items() if n != name})
+        yield Seed(
+            head + b"cases:\n  - " + case.rstrip() + b"\n",
+            name,
+            beside={n: d for n, d in files.items() if n != name},
+        )
 
 
 RELEASES = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -20,7 +20,6 @@ from audit_flow.reproduce.llama_config import read_config
 from audit_flow.reproduce.task_file import read_task, safe_pattern
 from audit_flow.reproduce.templates import parse_template
 from audit_flow.sources.json_text import parse_object
-from tests.fuzz.facts import held
 from tests.fuzz.interface import Place, Seed, Target, seeds_of
 from tests.fuzz.spoil_bytes import spoil_bytes
 from tests.fuzz.spoil_trees import spoil_json
@@ -44,7 +43,7 @@ def _declared(data: bytes, place: Place) -> None:
 
 
 def _config(data: bytes, place: Place) -> None:
-    assert read_config(Folder(place.root), Path()).shapes
+    assert read_config(Folder(place.root), Path()).shapes()
 
 
 def _tokenizer(data: bytes, place: Place) -> None:
@@ -64,21 +63,32 @@ def _template(data: bytes, place: Place) -> None:
 
 
 def _endpoint(data: bytes, place: Place) -> None:
-    for api in ("completions", "chat"):
-        client = EndpointClient("http://127.0.0.1:9/v1", "adder", api)  # type: ignore[arg-type]
+    apis: tuple[Literal["completions", "chat"], ...] = ("completions", "chat")
+    for api in apis:
+        client = EndpointClient("http://127.0.0.1:9/v1", "adder", api)
         answer = parse_object(data, "case", constants=True)
         client._note(answer)
         client._choices(answer, 16)
 
 
 def _run(data: bytes, place: Place) -> None:
-    held([_parsed(data, Path("a/b/c/run-0001.json"))])
+    _parsed(data, Path("a/b/c/run-0001.json"))
 
 
 def _task_seeds() -> Iterable[Seed]:
     beside = {"items.jsonl": ROWS}
-    more = {**TASK, "filter_list": [{"name": "strict", "filter": [
-        {"function": "regex", "regex_pattern": "([0-9]+)"}, {"function": "take_first"}]}]}
+    more = {
+        **TASK,
+        "filter_list": [
+            {
+                "name": "strict",
+                "filter": [
+                    {"function": "regex", "regex_pattern": "([0-9]+)"},
+                    {"function": "take_first"},
+                ],
+            }
+        ],
+    }
     for task in (TASK, more):
         yield Seed(yaml.safe_dump(task, sort_keys=False).encode(), "task.yaml", beside=beside)
 
@@ -88,7 +98,10 @@ def _model_seeds() -> Iterable[Seed]:
 
 
 def _tokenizer_seeds() -> Iterable[Seed]:
-    files = {"tokenizer.json": json.dumps(TOKENIZER).encode(), "tokenizer_config.json": json.dumps(SETTINGS).encode()}
+    files = {
+        "tokenizer.json": json.dumps(TOKENIZER).encode(),
+        "tokenizer_config.json": json.dumps(SETTINGS).encode(),
+    }
     for name, data in files.items():
         yield Seed(data, name, beside={n: d for n, d in files.items() if n != name})
 

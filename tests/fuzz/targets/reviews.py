@@ -77,7 +77,6 @@ def _form(data: bytes, place: Place) -> None:
     asked_in(dict(parse_qsl(data.decode("utf-8", "replace"))))
 
 
-
 def _histories() -> Iterable[Seed]:
     for name, data in _history().items():
         yield Seed(data, name, beside={n: d for n, d in _history().items() if n != name})

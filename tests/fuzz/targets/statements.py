@@ -36,7 +36,13 @@ CHECK = {
 PUBLICATION = {
     **_COMMON, "outcome": "PUBLISHED", "commit": COMMIT, "published_at": "2026-05-04T00:00:00Z", "check": CHECK,
 }  # fmt: skip
-PLAN = {**_COMMON, "title": "Adder", "content_sha256": DIGEST, "check": "full", "on_mismatch": "revert"}
+PLAN = {
+    **_COMMON,
+    "title": "Adder",
+    "content_sha256": DIGEST,
+    "check": "full",
+    "on_mismatch": "revert",
+}
 JOURNAL = {
     "plan": PLAN, "phase": "checking", "commit": COMMIT, "published_at": "2026-05-04T00:00:00Z",
     "events": [{"at": "2026-05-04T00:00:00Z", "what": "committed"}],
@@ -126,7 +132,10 @@ def _seals() -> Iterable[Seed]:
 
 
 def _audit(noun: str) -> Iterable[Seed]:
-    return [Seed(case(outcome).files[f"{noun}.json"]) for outcome in ("PASSED", "FAILED", "INCONCLUSIVE")]
+    return [
+        Seed(case(outcome).files[f"{noun}.json"])
+        for outcome in ("PASSED", "FAILED", "INCONCLUSIVE")
+    ]
 
 
 STATEMENTS = (

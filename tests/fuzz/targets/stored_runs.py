@@ -15,4 +15,6 @@ def stored_run() -> StoredRun:
         root_sha256="b" * 64, task="task.yaml", files=(), adapter="reference",
         settings=(ConfigValue(name="dtype", value="float32"),),
     )  # fmt: skip
-    return StoredRun(key=key, index=1, seed=1, measured=(Measured(run=eval_run("sums", "66.7", 3), items=table),))
+    return StoredRun(
+        key=key, index=1, seed=1, measured=(Measured(run=eval_run("sums", "66.7", 3), items=table),)
+    )

@@ -49,11 +49,17 @@ def _file(data: bytes, place: Place) -> None:
 
 @cache
 def _shards() -> dict[str, bytes]:
-    return {f"model-0000{n}-of-00002.safetensors": safetensors({name: bytes(24)}) for n, name in ((1, "a"), (2, "b"))}
+    return {
+        f"model-0000{n}-of-00002.safetensors": safetensors({name: bytes(24)})
+        for n, name in ((1, "a"), (2, "b"))
+    }
 
 
 def _index(data: bytes, place: Place) -> None:
-    headers = {n: parse_header(n, d[8 : 8 + int.from_bytes(d[:8], "little")], len(d)) for n, d in _shards().items()}
+    headers = {
+        n: parse_header(n, d[8 : 8 + int.from_bytes(d[:8], "little")], len(d))
+        for n, d in _shards().items()
+    }
     check_index("model.safetensors.index.json", data, headers, headers)
 
 
@@ -67,7 +73,14 @@ def _tensors(data: bytes, place: Place) -> None:
 
 
 def _pickle(data: bytes, place: Place) -> None:
-    for name in ("model.bin", "model.pt", "model.keras", "model.npy", "model.pkl", "model.safetensors"):
+    for name in (
+        "model.bin",
+        "model.pt",
+        "model.keras",
+        "model.npy",
+        "model.pkl",
+        "model.safetensors",
+    ):
         unsafe_pickle(name, data[:4096], data[-65536:])
 
 
@@ -80,7 +93,11 @@ def safetensors_f32(tensors: dict[str, list[float]]) -> bytes:
     header, body = {}, b""
     for name, values in tensors.items():
         raw = np.array(values, "<f4").tobytes()
-        header[name] = {"dtype": "F32", "shape": [len(values)], "data_offsets": [len(body), len(body) + len(raw)]}
+        header[name] = {
+            "dtype": "F32",
+            "shape": [len(values)],
+            "data_offsets": [len(body), len(body) + len(raw)],
+        }
         body += raw
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)

@@ -49,9 +49,11 @@ def _show(data: bytes, place: Place) -> None:
 def _attest(data: bytes, place: Place) -> None:
     given = LineageRecord.model_validate_json(data)
     record = link(given.subject, given.claims, given.evidence)
-    found = judged(record, _policy(place.seed.name), judge_id="urn:audit-flow:judge:x", judged_at=NOW)
-    for _, statement in statements(found):
-        assert statement.payload()
+    found = judged(
+        record, _policy(place.seed.name), judge_id="urn:audit-flow:judge:x", judged_at=NOW
+    )
+    for named in statements(found):
+        assert named.statement.payload()
 
 
 def _collect(data: bytes, place: Place) -> None:
@@ -71,7 +73,9 @@ def _records() -> Iterable[Seed]:
 
 
 def _files() -> Iterable[Seed]:
-    names = [n for n in sorted(good()) if not n.endswith((".py", ".safetensors")) and "raw" not in n]
+    names = [
+        n for n in sorted(good()) if not n.endswith((".py", ".safetensors")) and "raw" not in n
+    ]
     return of_release(*names)
 
 
