@@ -18,6 +18,7 @@ from audit_flow.sources import yaml_text
 from audit_flow.sources.dvc_files import OUTPUTS, check_lock, check_plan
 from audit_flow.sources.folder import Folder
 from audit_flow.sources.settings import flatten
+from audit_flow.sources.unread import within_bounds
 
 MAX_STAGES = 5_000
 # Of mappings in one another, as YAML is read; a name of nothing but dots ends here too.
@@ -41,11 +42,14 @@ def read_ledger(folder: Folder) -> tuple[PipelineStage, ...]:
     locked = _stages(lock, lock_path)
     if not locked or len(locked) > MAX_STAGES:
         raise EvidenceError(f"{len(locked)} stages", expected="at least one", where=lock_path)
-    stages = [
-        _stage(name, locked[name], plan, folder, lock_path).model_copy(update={"sha256": sha256})
-        for name in sorted(locked)
-    ]
-    return (*stages, *_never_run(plan, locked, lock_path, sha256, folder))
+    with within_bounds("a ledger", lock_path):
+        stages = [
+            _stage(name, locked[name], plan, folder, lock_path).model_copy(
+                update={"sha256": sha256}
+            )
+            for name in sorted(locked)
+        ]
+        return (*stages, *_never_run(plan, locked, lock_path, sha256, folder))
 
 
 def _never_run(
@@ -72,15 +76,16 @@ def read_dvc_file(folder: Folder, path: str) -> PipelineStage:
     """Return what a ``*.dvc`` file says of the data that it tracks."""
     data, sha256 = _mapping(folder, path)
     here = _Here(folder, folder.locate(path).parent / str(data.get("wdir") or "."))
-    return PipelineStage(
-        id=f"stage:{path}",
-        source=path,
-        sha256=sha256,
-        trust=Trust.SELF_REPORTED,
-        name=path,
-        command="",
-        outs=tuple(_files(data.get("outs"), here, f"{path}: outs")),
-    )
+    with within_bounds("a DVC file", path):
+        return PipelineStage(
+            id=f"stage:{path}",
+            source=path,
+            sha256=sha256,
+            trust=Trust.SELF_REPORTED,
+            name=path,
+            command="",
+            outs=tuple(_files(data.get("outs"), here, f"{path}: outs")),
+        )
 
 
 def relevant(stages: Iterable[PipelineStage], targets: Iterable[str]) -> tuple[PipelineStage, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
-
 from audit_flow.collectors.bigcode import BigCode
 from audit_flow.collectors.command_record import CommandRecord
 from audit_flow.collectors.every_eval_ever import EveryEvalEver
@@ -31,6 +29,7 @@ from audit_flow.collectors.wandb_metadata import WandbMetadata
 from audit_flow.collectors.wandb_run import WandbRun
 from audit_flow.errors import AuditFlowError, EvidenceError
 from audit_flow.model import EvalRun, Evidence
+from audit_flow.sources.unread import within_bounds
 
 # The first that recognises a file reads it; a configuration is anything that nobody else knows.
 READERS: tuple[Reader, ...] = (
@@ -93,16 +92,8 @@ def read_by(reader: Reader, source: SourceFile) -> tuple[Evidence, ...]:
 
     Raises EvidenceError also for values that no noun takes: endless names, numbers beyond 2^53.
     """
-    try:
+    with within_bounds(reader.format, source.path):
         return reader.read(source)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise EvidenceError(
-            f"{place} of {error.title}: {first['msg'].lower()}",
-            expected=f"{reader.format} within the bounds of a record",
-            where=source.path,
-        ) from error
 
 
 def owner(source: SourceFile) -> tuple[SourceFile, Reader] | None:

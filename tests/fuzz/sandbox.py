@@ -38,8 +38,8 @@ class Sandbox:
 
     def __init__(self) -> None:
         self._root = ""
-        self._readable = tuple(
-            {os.path.realpath(p) for p in (*sysconfig.get_paths().values(), sys.base_prefix,
+        self._readable: tuple[str, ...] = tuple(
+            {os.path.realpath(str(p)) for p in (*sysconfig.get_paths().values(), sys.base_prefix,
                                            sys.prefix, ROOT, "/usr", "/etc/mime.types", "/dev/null",
                                            "/dev/urandom", "/etc/localtime", "/etc/ssl")}
         )  # fmt: skip

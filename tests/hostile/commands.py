@@ -45,7 +45,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Done:
             main()
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else 1
-    told = [s.buffer.getvalue().decode() for s in (out, err)]  # type: ignore[attr-defined]
+    told = [s.buffer.getvalue().decode() for s in (out, err)]
     return Done(code, *told)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ NO_ADDRESSES = (
     "//", "http://", "http://169.254.169.254/", "http://127.0.0.1:1/\nX: y", "ftp://x", "http://\u2100.example/",
     "javascript:alert(1)", "http://[fe80::1%25eth0]/", "https://10.0.0.1/x", "http://0x7f.1:port/",
 )  # fmt: skip
-FAULTS: tuple[tuple[str, dict[str, object]], ...] = (
+FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("redirect", {"to": "stranger"}), ("redirect", {"to": "http://[::1"}), ("redirect", {"to": "http://localhost:99999/"}),
     ("status", {"code": 401}), ("status", {"code": 500}), ("garbage", {"body": b"<html>"}),
     ("header", {"field": "Link", "value": '<http://[::1>; rel="next"'}), ("truncate", {"size": 10}),
@@ -46,7 +47,7 @@ def test_a_repository_at_no_address_is_the_operators_slip(address: str) -> None:
 @pytest.mark.parametrize("form", ["text", "json", "html", "github", "junit", "sarif"])
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f"{f[0]} {list(f[1].values())}")
 def test_no_output_holds_the_token(
-    fault: tuple[str, dict[str, object]], form: str, hub_server: HubServer, tmp_path: Path,
+    fault: tuple[str, dict[str, Any]], form: str, hub_server: HubServer, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     limits = hub_http.Limits(tries=2, pause=0.01, answer=2.0, body=2.0)

@@ -44,6 +44,10 @@ def _folder(path: Path) -> None:
     path.mkdir()
 
 
+def _empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
 def _sparse(path: Path) -> None:
     path.unlink()
     path.touch()
@@ -62,7 +66,7 @@ THINGS: dict[str, Thing] = {
     "link upwards": _link("../" * 30 + "etc/passwd"),
     "folder": _folder,
     "sparse": _sparse,
-    "empty": lambda path: path.write_bytes(b"") and None,
+    "empty": _empty,
     "unreadable": lambda path: path.chmod(0),
 }
 NAMES = (

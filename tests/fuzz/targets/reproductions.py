@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -20,7 +20,6 @@ from audit_flow.reproduce.llama_config import read_config
 from audit_flow.reproduce.task_file import read_task, safe_pattern
 from audit_flow.reproduce.templates import parse_template
 from audit_flow.sources.json_text import parse_object
-from tests.fuzz.facts import held
 from tests.fuzz.interface import Place, Seed, Target, seeds_of
 from tests.fuzz.spoil_bytes import spoil_bytes
 from tests.fuzz.spoil_trees import spoil_json
@@ -44,7 +43,7 @@ def _declared(data: bytes, place: Place) -> None:
 
 
 def _config(data: bytes, place: Place) -> None:
-    assert read_config(Folder(place.root), Path()).shapes
+    assert read_config(Folder(place.root), Path()).shapes()
 
 
 def _tokenizer(data: bytes, place: Place) -> None:
@@ -64,15 +63,16 @@ def _template(data: bytes, place: Place) -> None:
 
 
 def _endpoint(data: bytes, place: Place) -> None:
-    for api in ("completions", "chat"):
-        client = EndpointClient("http://127.0.0.1:9/v1", "adder", api)  # type: ignore[arg-type]
+    apis: tuple[Literal["completions", "chat"], ...] = ("completions", "chat")
+    for api in apis:
+        client = EndpointClient("http://127.0.0.1:9/v1", "adder", api)
         answer = parse_object(data, "case", constants=True)
         client._note(answer)
         client._choices(answer, 16)
 
 
 def _run(data: bytes, place: Place) -> None:
-    held([_parsed(data, Path("a/b/c/run-0001.json"))])
+    _parsed(data, Path("a/b/c/run-0001.json"))
 
 
 def _task_seeds() -> Iterable[Seed]:

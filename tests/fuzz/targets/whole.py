@@ -52,8 +52,8 @@ def _attest(data: bytes, place: Place) -> None:
     found = judged(
         record, _policy(place.seed.name), judge_id="urn:audit-flow:judge:x", judged_at=NOW
     )
-    for _, statement in statements(found):
-        assert statement.payload()
+    for named in statements(found):
+        assert named.statement.payload()
 
 
 def _collect(data: bytes, place: Place) -> None:
