@@ -120,5 +120,8 @@ class Seals:
         except ValueError:
             return Seal("broken", why="it can't be read")
         payload = statement_of(entry.review)
+        found = seal_of(raw, payload, self._trust, REVIEW_ROLE)
+        if found.state in {"holds", "none"}:
+            return found
         ours = seal_of(raw, payload, self._own, REVIEW_ROLE)
-        return ours if ours.state == "holds" else seal_of(raw, payload, self._trust, REVIEW_ROLE)
+        return ours if ours.state == "holds" else found

@@ -119,3 +119,15 @@ def test_an_edited_line_is_told_on_the_list_too(signing: Served, root: Path) -> 
     lines = root / "reviews" / "reviews.jsonl"
     lines.write_bytes(lines.read_bytes().replace(b"looked at everything", b"looked at nothing!!!"))
     assert "The history of reviews was altered" in signing.browser(ANA).get("/").text
+
+
+def test_a_dashboard_knows_its_own_key_without_any_trust(root: Path) -> None:
+    record(root, good())
+    pem = public_pem(SIGNER.public)
+    own = TrustFile(keys=(trusted_key(pem, "this dashboard's key", ("review",)),))
+    with serving(root, tokens=tokens(), signer=SIGNER, own=own) as desk:
+        key = decide(desk)
+        (_, entry) = desk.site.library.reviews()[0]
+        assert desk.site.library.seals.of(entry).state == "holds"
+        rewritten(root, lambda e: {"review": {**e.review.plain(), "reason": "looked at nothing"}})
+        assert "can't be trusted" in desk.browser(ANA).get(f"/audits/{key}").text
