@@ -52,7 +52,23 @@ def gather(
     trust: TrustFile | None = None,
 ) -> Collected:
     """Collect everything that an audit goes by: the first step of ``audit``, with its arguments."""
-    collected = collect(release, runs, progress, cache, trust)
+    read = _BytesRead(progress) if progress is not None else None
+    collected = collect(release, runs, read, cache, trust)
     validations = validate_tables(release, collected.evidence, suites_of(policy), tables)
-    found = overlaps(release, collected.evidence)
+    found = overlaps(release, collected.evidence, read.further() if read else None)
     return replace(collected, evidence=(*collected.evidence, *validations, *found))
+
+
+class _BytesRead:
+    """Progress over two passes: the second counts on from where the first ended."""
+
+    def __init__(self, progress: Progress, before: int = 0) -> None:
+        self._progress, self._before, self._reached = progress, before, before
+
+    def __call__(self, done: int) -> None:
+        self._reached = self._before + done
+        self._progress(self._reached)
+
+    def further(self) -> _BytesRead:
+        """Return the progress of the pass that comes next."""
+        return _BytesRead(self._progress, self._reached)

@@ -27,7 +27,7 @@ EXAMPLES = Path(__file__).resolve().parent
 ROOT = EXAMPLES.parent
 AUDIT_FLOW = Path(sys.executable).with_name("audit-flow")
 EXIT_CODES = {"PASSED": 0, "FAILED": 1, "INCONCLUSIVE": 3}
-NAMES = ("digit-adder", "reflection-70b")
+NAMES = ("digit-adder", "cluster-adder", "reflection-70b")
 
 Findings = frozenset[tuple[str, str]]
 

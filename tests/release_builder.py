@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import yaml
@@ -27,15 +28,28 @@ from tests.release_parts import (
 __all__ = ["Built", "Task", "build", "default_policy", "md5", "protocol", "recomputed"]
 
 
-def build(root: Path, seed: int = 0, *, folders: bool = False) -> Built:
-    """Make a good release; with ``folders`` the ledger tracks folders instead of files."""
+def build(
+    root: Path,
+    seed: int = 0,
+    *,
+    folders: bool = False,
+    more: Callable[[Built, random.Random], None] | None = None,
+    items: tuple[int, int] = (700, 1200),
+) -> Built:
+    """Make a good release; with ``folders`` the ledger tracks folders instead of files.
+
+    ``more`` adds to the model's files before the ledger names them; each task has a number of items
+    from ``items``.
+    """
     rng = random.Random(seed)
     root.mkdir(parents=True, exist_ok=True)
-    tasks = tuple(_task(rng, f"{rng.choice(WORDS)}_{i}") for i in range(2))
+    tasks = tuple(_task(rng, f"{rng.choice(WORDS)}_{i}", items) for i in range(2))
     word, org = rng.choice(WORDS), rng.choice(WORDS)
     built = Built(root, tasks, names={"base": f"{org}/{word}-base", "name": f"{word}-tuned"})
     _inputs(built, rng)
     _models(built, rng)
+    if more is not None:
+        more(built, rng)
     _log(built)
     _results(built)
     _pipeline(built, folders)
@@ -46,8 +60,8 @@ def build(root: Path, seed: int = 0, *, folders: bool = False) -> Built:
     return built
 
 
-def _task(rng: random.Random, name: str) -> Task:
-    n = rng.randrange(700, 1200)
+def _task(rng: random.Random, name: str, items: tuple[int, int]) -> Task:
+    n = rng.randrange(*items)
     right = [i < round(n * rng.uniform(0.85, 0.95)) for i in range(n)]
     rng.shuffle(right)
     return Task(name, tuple(right))

@@ -81,24 +81,44 @@ class Terms:
     notice: str | None = None
 
 
-_NC = frozenset({"cc-by-nc-4.0", "cc-by-nc-sa-4.0"})
 _LLAMAS = {
-    "llama3": ("Llama 3", "Built with Meta Llama 3", "llama.com/llama3/license, 1.b"),
-    "llama3.1": ("Llama", "Built with Llama", "llama.com/llama3_1/license, 1.b"),
-    "llama3.2": ("Llama", "Built with Llama", "llama.com/llama3_2/license, 1.b"),
-    "llama3.3": ("Llama", "Built with Llama", "llama.com/llama3_3/license, 1.b"),
-    "llama4": ("Llama", "Built with Llama", "llama.com/llama4/license, 1.b"),
+    "llama3": ("Llama 3", "Built with Meta Llama 3", "llama.com/llama3/license, 1.b.i"),
+    "llama3.1": ("Llama", "Built with Llama", "llama.com/llama3_1/license, 1.b.i"),
+    "llama3.2": ("Llama", "Built with Llama", "llama.com/llama3_2/license, 1.b.i"),
+    "llama3.3": ("Llama", "Built with Llama", "llama.com/llama3_3/license, 1.b.i"),
+    "llama4": ("Llama", "Built with Llama", "llama.com/llama4/license, 1.b.i"),
 }
 _RAIL = frozenset({"openrail", "openrail++", "bigscience-openrail-m", "creativeml-openrail-m",
                    "bigcode-openrail-m", "bigscience-bloom-rail-1.0"})  # fmt: skip
+# Those that Creative Commons lists as compatible with BY-SA 4.0 are allowed too.
+_TERMS: dict[str, tuple[tuple[str, ...], str]] = {
+    "llama2": (("llama2",), "ai.meta.com/llama/license, 1.b.i: a copy of the agreement goes along"),
+    "gemma": (("gemma",), "ai.google.dev/gemma/terms, 3.1: its use restrictions go along"),
+    "cc-by-nc-4.0": (
+        ("cc-by-nc-4.0", "cc-by-nc-sa-4.0"),
+        "creativecommons.org/licenses/by-nc/4.0, 2.a.1: no commercial use is granted",
+    ),
+    "cc-by-nc-sa-4.0": (
+        ("cc-by-nc-sa-4.0",),
+        "creativecommons.org/licenses/by-nc-sa/4.0, 3.b: share alike",
+    ),
+    "cc-by-sa-4.0": (
+        ("cc-by-sa-4.0", "gpl-3.0", "fal-1.3"),
+        "creativecommons.org/licenses/by-sa/4.0, 3.b: share alike",
+    ),
+    "gpl-3.0": (("gpl-3.0", "agpl-3.0"), "GNU GPL 3, sections 5.c and 13"),
+    "agpl-3.0": (("agpl-3.0",), "GNU AGPL 3, section 5.c"),
+}
 _BASES = (
     (r"meta-llama/(meta-)?llama-?3\.1", "llama3.1"),
     (r"meta-llama/(meta-)?llama-?3\.2", "llama3.2"),
     (r"meta-llama/(meta-)?llama-?3\.3", "llama3.3"),
     (r"meta-llama/(meta-)?llama-?3(?![.\d])", "llama3"),
     (r"meta-llama/(meta-)?llama-?4", "llama4"),
-    (r"meta-llama/(meta-)?(code)?llama-?2", "llama2"),
-    (r"google/(code|recurrent|pali)?gemma", "gemma"),
+    (r"meta-llama/(meta-)?llama-?2", "llama2"),
+    (r"(meta-llama|codellama)/codellama", "llama2"),
+    # The first three generations; of later ones the licence must be stated.
+    (r"google/(code|recurrent|pali)?gemma(?!-?[4-9](?!\d*b))", "gemma"),
     (r"bigscience/bloom", "bigscience-bloom-rail-1.0"),
 )
 
@@ -114,14 +134,15 @@ def terms_of(name: str) -> Terms | None:
     if name in _LLAMAS:
         prefix, notice, source = _LLAMAS[name]
         return Terms(name, frozenset({name}), source, prefix, notice)
-    if name == "llama2":
-        return Terms(name, frozenset({name}), "ai.meta.com/llama/license, 1.b")
-    if name == "gemma":
-        return Terms(name, frozenset({name}), "ai.google.dev/gemma/terms, 3.1")
+    if found := _TERMS.get(name):
+        allowed, source = found
+        return Terms(name, frozenset(allowed), source)
     if name in _RAIL:
-        return Terms(name, _RAIL, "the licence's paragraph on use-based restrictions")
-    if name in _NC:
-        return Terms(name, _NC, "creativecommons.org/licenses/by-nc/4.0, section 2.a")
-    if name in {"gpl-3.0", "agpl-3.0", "cc-by-sa-4.0"}:
-        return Terms(name, frozenset({name}), "the licence's share-alike condition")
+        return Terms(name, _RAIL, "the licence's paragraphs on use-based restrictions")
     return Terms(name, None, "permissive") if name in _ANY else None
+
+
+def carries_no_terms(name: str) -> bool:
+    """Say whether a licence is one whose whole text is known, so that it holds no other's terms."""
+    plain = plain_name(name)
+    return plain in OPEN or plain in _TERMS or plain in _LLAMAS or plain in _RAIL

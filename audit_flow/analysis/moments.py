@@ -81,6 +81,11 @@ def seconds_between(start: str, end: str) -> float | None:
     return (_utc(end) - _utc(start)).total_seconds()
 
 
+def clocks_changed(moment: str, difference: float) -> bool:
+    """Say whether a difference in seconds is the hour of summer time, of a time without a zone."""
+    return not moment.endswith("Z") and abs(abs(difference) - 3600.0) <= 2.0
+
+
 def _utc(text: str) -> datetime:
     return datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC)
 

@@ -9,6 +9,7 @@ from audit_flow.checks.interface import NoParams, Result, failed, passed, unprov
 from audit_flow.model import (
     BaseCandidate,
     BaseModelClaim,
+    CardClaims,
     ClaimKind,
     Frozen,
     LineageRecord,
@@ -40,9 +41,18 @@ class MethodFits:
         del params
         claims = list(record.of(BaseModelClaim))
         for claim in claims:
-            yield _judge(claim, record)
+            yield _judge(_with_relation(claim, record), record)
         if not claims:
             yield passed("base model", "no base model is claimed", "no contradiction", "no claim")
+
+
+def _with_relation(claim: BaseModelClaim, record: LineageRecord) -> BaseModelClaim:
+    """Return the claim with the card's word on how it was made, where it has none itself."""
+    if claim.relation is not None:
+        return claim
+    bases = (b for card in record.of(CardClaims) for b in card.bases)
+    same = (b.relation for b in bases if b.base.casefold() == claim.base.casefold() and b.relation)
+    return claim.model_copy(update={"relation": next(same, None)})
 
 
 def _judge(claim: BaseModelClaim, record: LineageRecord) -> Result:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from audit_flow.analysis.matching import same_score
+from audit_flow.analysis.names import benchmark_key
 from audit_flow.checks.interface import NoParams, Result, failed, passed, unproven
 from audit_flow.model import (
     BaseModelClaim,
@@ -15,6 +16,9 @@ from audit_flow.model import (
     LineageRecord,
     ScoreClaim,
 )
+
+# Cards have no word for it: the Hub calls it a fine-tune.
+_ON_CARDS = {"continued-pretraining": "finetune"}
 
 
 class CardAgrees:
@@ -64,8 +68,21 @@ def _compare(score: ScoreClaim, claim: ScoreClaim, card: CardClaims) -> Result:
     factor = {"percent": 1, "fraction": 100}
     points = score.value * factor[score.unit], claim.value * factor[claim.unit or "percent"]
     if agree(*points):
+        if not _called_alike(score, claim):
+            # The number is proven for the one; a reader of the card takes it for the other's.
+            return unproven(
+                claim.id, "the card calls the benchmark by another name",
+                f"{claim.benchmark} in release.yaml", f"{score.benchmark} in {score.source}",
+                card.id,
+            )  # fmt: skip
         return passed(claim.id, "card and manifest agree", expected, actual, card.id)
     return failed(claim.id, "the card claims another score", expected, actual, card.id)
+
+
+def _called_alike(score: ScoreClaim, claim: ScoreClaim) -> bool:
+    """Say whether the name that the card shows is the benchmark's or the task's of the claim."""
+    names = {benchmark_key(n) for n in (claim.benchmark, claim.protocol.task) if n}
+    return benchmark_key(score.benchmark) in names
 
 
 def agree(one: Decimal, other: Decimal) -> bool:
@@ -95,6 +112,12 @@ def _bases(card: CardClaims, record: LineageRecord) -> Iterator[Result]:
             else (failed, "the card names another base model")
         )
         yield make(claim.id, words, f"{claim.base} in release.yaml", listed, card.id)
+        stated = {b.relation for b in card.bases if b.relation}
+        if claim.relation and stated - {claim.relation, _ON_CARDS.get(claim.relation)}:
+            yield failed(
+                claim.id, "the card says that the release was made from it in another way",
+                f"{claim.relation} in release.yaml", ", ".join(sorted(stated)), card.id,
+            )  # fmt: skip
 
 
 def _unread(card: CardClaims) -> Iterator[Result]:

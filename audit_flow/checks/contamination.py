@@ -33,7 +33,7 @@ class Contamination:
 
     def run(self, record: LineageRecord, params: OverlapParams) -> Iterator[Result]:
         """Return a result for each evaluation whose items were looked for."""
-        found = [o for o in record.of(Overlap) if o.judged and o.files]
+        found = [o for o in record.of(Overlap) if (o.judged and o.files) or _unseen(o)]
         for item in found:
             yield _judged(item, params)
         if not found:
@@ -47,9 +47,20 @@ def _judged(item: Overlap, params: OverlapParams) -> Result:
     if item.found and item.share > params.max_share:
         words = "items of the benchmark stand in the training data"
         return failed(item.task, words, expected, f"{actual}: {_examples(item)}", item.id)
+    if unseen := _unseen(item):
+        words = "nobody knows whether items stand in what could not be read"
+        return unproven(item.task, words, expected, unseen, item.id)
     return passed(
         item.task, "few or no items stand in the training data", expected, actual, item.id
     )
+
+
+def _unseen(item: Overlap) -> str:
+    """Say which declared data, or whose items, are there and could not be read; empty if none."""
+    told = [f"items could not be read: {item.stopped}"] if item.stopped else []
+    if item.unread:
+        told.append(f"not searched: {'; '.join(item.unread[:5])}")
+    return "; ".join(told)
 
 
 def _counts(item: Overlap) -> str:
@@ -85,13 +96,9 @@ class ContaminationChecked:
 
 def _checked(item: Overlap) -> Result:
     expected = "every item looked for, and none found"
-    left = []
-    if item.stopped:
-        left.append(f"items could not be read: {item.stopped}")
-    elif not item.files:
+    left = [unseen] if (unseen := _unseen(item)) else []
+    if not item.files and not item.stopped:
         left.append("no dataset could be read")
-    if item.unread:
-        left.append(f"not searched: {'; '.join(item.unread[:5])}")
     if item.too_short:
         left.append(f"{item.too_short:,} of {item.items:,} items are too short to judge")
     if item.found:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from audit_flow.analysis.licenses import Terms, is_open, terms_of
+from audit_flow.analysis.licenses import Terms, carries_no_terms, is_open, terms_of
 from audit_flow.analysis.openness import COMPONENTS, missing_for, supported_class
 from audit_flow.checks.interface import NoParams, Result, failed, passed, unproven
 from audit_flow.model import (
@@ -134,7 +134,11 @@ def _licensed(asked: Terms, stated: ReleaseTerms) -> Result:
     actual = f"{stated.license} ({stated.license_source})"
     if stated.license in asked.allowed:
         return passed("license", "the base allows it", expected, actual, stated.id)
-    return failed("license", "the base does not allow this licence", expected, actual, stated.id)
+    if not carries_no_terms(stated.license):
+        words = "nobody here knows whether this licence passes on the base's terms"
+        return unproven("license", words, expected, actual, stated.id)
+    words = "this licence does not pass on the base's terms"
+    return failed("license", words, expected, actual, stated.id)
 
 
 def _called(asked: Terms, prefix: str, subject: Subject, stated: ReleaseTerms) -> Result:

@@ -15,6 +15,7 @@ from audit_flow.analysis.compute import (
     training_flops,
     utilisation,
 )
+from audit_flow.analysis.published_runs import usual_rate
 from audit_flow.analysis.quantities import scaled
 from audit_flow.analysis.training_names import plain
 from audit_flow.checks.interface import Result, failed, passed, unproven
@@ -44,6 +45,17 @@ class UsualParams(Frozen):
     highest: float = Field(default=0.6, gt=0, le=1)
 
 
+class ThroughputParams(Frozen):
+    """How far from published runs of a like size a run may lie before it is told.
+
+    ``like_size`` is the factor between parameters up to which a run is compared.
+    """
+
+    like_size: float = Field(default=3.0, ge=1)
+    times_slower: float = Field(default=4.0, ge=1)
+    times_faster: float = Field(default=1.5, ge=1)
+
+
 @dataclass(frozen=True)
 class _Run:
     """What can be computed of one job, and what is missing for more."""
@@ -54,6 +66,14 @@ class _Run:
     chip: Accelerator | None
     precision: str | None
     missing: tuple[str, ...]
+    active: int = 0
+    tokens: Interval | None = None
+
+    def rate(self) -> Interval | None:
+        """Return the tokens that each GPU took in a second."""
+        if self.tokens is None or not self.hours:
+            return None
+        return self.tokens / (self.hours * 3600)
 
     def share(self) -> Interval | None:
         """Return the utilisation of the machines' peak."""
@@ -110,6 +130,48 @@ class ComputeUsual:
                 yield result
         if not runs:
             yield unproven("training", "there is no job log", "a log of the training job", "none")
+
+
+class ThroughputUsual:
+    """Asks whether each GPU took as many tokens a second as in published runs of a like size.
+
+    PASSED where no published run is like this one, or numbers are missing: the rule on utilisation
+    tells which.
+    """
+
+    id = "training.throughput"
+    decides: frozenset[ClaimKind] = frozenset()
+    waivable = True
+    params: type[Frozen] = ThroughputParams
+
+    def run(self, record: LineageRecord, params: ThroughputParams) -> Iterator[Result]:
+        """Return a result for each job that can be compared, one for the release without any."""
+        found = [result for run in _runs(record) if (result := _throughput(run, params))]
+        yield from found
+        if not found:
+            yield passed(
+                "training", "no published run to compare with", "a run of a like size", "none"
+            )
+
+
+def _throughput(run: _Run, params: ThroughputParams) -> Result | None:
+    rate = run.rate()
+    if rate is None or run.chip is None or not run.active:
+        return None
+    usual = usual_rate(run.active, run.chip, params.like_size)
+    if usual is None:
+        return None
+    named = ", ".join(f"{r.name} ({r.source})" for r in usual.runs[:3])
+    more = f" and {len(usual.runs) - 3} more" if len(usual.runs) > 3 else ""
+    expected = f"{usual.low:,.0f} to {usual.high:,.0f} tokens a second on each GPU: {named}{more}"
+    actual = f"{rate.written()} tokens a second on each {run.chip.name}"
+    about, evidence = run.group.about, run.group.evidence
+    low, high = usual.low / params.times_slower, usual.high * params.times_faster
+    if rate.high < low or rate.low > high:
+        words = "slower" if rate.high < low else "faster"
+        message = f"{words} than published runs of a like size"
+        return failed(about, message, expected, actual, *evidence)
+    return passed(about, "as fast as published runs of a like size", expected, actual, *evidence)
 
 
 def _possible(run: _Run, most: float) -> Result | None:
@@ -184,7 +246,9 @@ def _runs(record: LineageRecord) -> Iterator[_Run]:
             *([] if group.gpu_hours is not None else ["GPU-hours"]),
             *([] if chip else [f"the peak rate of {names[0]}" if names else "which GPUs"]),
         ]
-        yield _Run(group, flops, group.gpu_hours, chip, precision, tuple(missing))
+        active = count.active if count else 0
+        hours = group.gpu_hours
+        yield _Run(group, flops, hours, chip, precision, tuple(missing), active, tokens)
 
 
 def _parameters(group: JobGroup, record: LineageRecord) -> tuple[ParameterCount | None, bool]:

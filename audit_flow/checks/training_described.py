@@ -1,4 +1,4 @@
-"""Whether jobs are described whole, node by node, and their checkpoints listed."""
+"""Whether jobs are described whole, and their checkpoints listed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from audit_flow.model import (
 
 
 class JobDescribed:
-    """Asks of each job what its logs leave out, node by node."""
+    """Asks of each job what its logs leave out."""
 
     id = "training.job-described"
     decides: frozenset[ClaimKind] = frozenset()
@@ -33,7 +33,6 @@ class JobDescribed:
         groups = job_groups(record)
         for group in groups:
             yield _described(group)
-            yield from _nodes(group)
         if not groups:
             yield unproven("training", "there is no job log", "a log of the training job", "none")
 
@@ -83,26 +82,6 @@ def _described(group: JobGroup) -> Result:
         words = f"no log says {', '.join(missing)}"
         return unproven(group.about, words, expected, known or "nothing", *group.evidence)
     return passed(group.about, "the job is described", expected, known, *group.evidence)
-
-
-def _nodes(group: JobGroup) -> Iterator[Result]:
-    """Every node that the job was given has readings, where any has."""
-    given = {h for j in group.accounts for h in j.hosts}
-    seen = {h for j in group.monitors for h in j.hosts}
-    gpus = sum(j.gpus or 0 for j in group.accounts)
-    watched = sum(j.gpus or 0 for j in group.monitors)
-    short = {h.partition(".")[0] for h in seen}
-    absent = sorted(h for h in given if h.partition(".")[0] not in short)
-    about = f"{group.about}: nodes"
-    if seen and absent:
-        words = f"no readings of {', '.join(absent[:10])}"
-        yield unproven(about, words, f"{len(given)} nodes", f"{len(seen)} nodes", *group.evidence)
-    elif group.monitors and gpus and watched and watched < gpus:
-        words = "GPUs of the job were not watched"
-        yield unproven(about, words, f"{gpus} GPUs", f"{watched} GPUs", *group.evidence)
-    elif group.monitors and (given or gpus) and (seen or watched):
-        yield passed(about, "every node was watched", f"{gpus} GPUs", f"{watched} GPUs",
-                     *group.evidence)  # fmt: skip
 
 
 def _listed(index: CheckpointIndex) -> Iterator[tuple[str, str, str]]:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 from audit_flow.analysis.accelerators import find_accelerator
 from audit_flow.analysis.compute import close, run_tokens, steps_of_epochs
-from audit_flow.checks.interface import NoParams, Result, failed, passed
+from audit_flow.analysis.moments import seconds_between
+from audit_flow.checks.interface import NoParams, Result, failed, passed, unproven
 from audit_flow.linking import JobGroup, job_groups
 from audit_flow.model import ClaimKind, Frozen, GpuJob, LineageRecord
 
@@ -33,10 +34,14 @@ class NumbersPossible:
         groups = job_groups(record)
         for group in groups:
             found = [d for test in _TESTS for d in test(group)]
+            unclear = list(_unexplained(group))
+            for what, expected, actual in unclear:
+                yield unproven(f"{group.about}: {what}", "nothing says where the time went",
+                               expected, actual, *group.evidence)  # fmt: skip
             for what, expected, actual in found:
                 yield failed(f"{group.about}: {what}", "not both can be true", expected, actual,
                              *group.evidence)  # fmt: skip
-            if not found:
+            if not found and not unclear:
                 yield passed(group.about, "no numbers that contradict each other",
                              "numbers that fit", "they do, as far as they are stated",
                              *group.evidence)  # fmt: skip
@@ -102,6 +107,8 @@ def _tokens(group: JobGroup) -> Iterator[Difference]:
 
 def _ends(group: JobGroup) -> Iterator[Difference]:
     for job in group.jobs:
+        if job.impossible:
+            yield "account", "numbers that fit each other", f"{job.impossible} ({job.source})"
         if job.steps and job.max_steps and job.steps > job.max_steps:
             yield "steps", f"at most {job.max_steps} steps", f"{job.steps} steps ({job.source})"
         if job.gpu_hours and job.gpus and job.elapsed:
@@ -144,15 +151,38 @@ def _machines(group: JobGroup) -> Iterator[Difference]:
         seen = job.gpus if job.gpus is not None else job.world_size
         if seen and seen > gpus:
             yield "GPUs", f"at most {most} allocated ({where})", f"{seen} seen ({job.source})"
-        hours = sum(j.gpu_hours or 0 for j in given)
-        if job.gpu_hours and job.gpu_hours > hours * _SLACK + 0.1 * gpus / 60:
-            yield (
-                "GPU-hours",
-                f"at most {hours:.4g} allocated ({where})",
-                f"{job.gpu_hours:.4g} used ({job.source})",
-            )
+    yield from _hours(group, given)
     yield from _durations(group, given)
     yield from _models(group)
+
+
+def _hours(group: JobGroup, given: list[GpuJob]) -> Iterator[Difference]:
+    """A trainer, or all nodes' readings together, used at most what was allocated."""
+    hours = sum(j.gpu_hours or 0 for j in given)
+    most = hours * _SLACK + 0.1 * sum(j.gpus or 0 for j in given) / 60
+    watched = {j.sha256 or j.id: j for j in group.monitors}.values()
+    used = [(j.source, j.gpu_hours) for j in (*group.trainers, *watched) if j.gpu_hours]
+    if len(watched) > 1:
+        together = sum(j.gpu_hours or 0 for j in watched)
+        used.append((f"{len(watched)} files of readings", together))
+    for where, each in used:
+        if each > most:
+            allocated = f"at most {hours:.4g} allocated ({given[0].source})"
+            yield "GPU-hours", allocated, f"{each:.4g} used ({where})"
+
+
+def _unexplained(group: JobGroup) -> Iterator[Difference]:
+    """Less time elapsed than passed, and no column says that the job was suspended."""
+    for job in group.accounts:
+        span = seconds_between(job.started, job.ended) if job.started and job.ended else None
+        if job.elapsed is None or span is None or job.restarts or job.impossible or job.note:
+            continue
+        if job.elapsed < 0.95 * span - 60:
+            yield (
+                "elapsed time",
+                f"{span:g} s, from {job.started} to {job.ended}, or a column that says suspended",
+                f"{job.elapsed:g} s ({job.source})",
+            )
 
 
 def _durations(group: JobGroup, given: list[GpuJob]) -> Iterator[Difference]:

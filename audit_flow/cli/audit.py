@@ -73,7 +73,7 @@ def audit(  # noqa: PLR0913, PLR0917 - one parameter for each option
         if output:
             write_whole(output, text)
         else:
-            print_text(text)
+            print_text(text, styled=True)
         if html:
             write_whole(html, render("html", result))
         if save:
@@ -114,7 +114,7 @@ def judged(
             from audit_flow.reproduce.endpoint import released_endpoint
 
             runs = (*runs, released_endpoint(release, endpoint, endpoint_model))
-        with bar("hashing", unit="bytes") as step:
+        with bar("hashing and searching", unit="bytes") as step:
             return run_audit(release, rules, runs, progress=step, tables=tables, trust=trust)
 
 

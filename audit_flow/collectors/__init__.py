@@ -5,11 +5,13 @@ from audit_flow.collectors.collect import (
     claims_of_its_own,
     collect,
     hash_release,
+    hash_share,
+    hashing_shares,
     one_each,
     unread,
 )
 from audit_flow.collectors.interface import Reader, SourceFile
-from audit_flow.collectors.readers import READERS, detect, owner
+from audit_flow.collectors.readers import READERS, detect, owner, read, read_by
 
 __all__ = [
     "READERS",
@@ -20,7 +22,11 @@ __all__ = [
     "collect",
     "detect",
     "hash_release",
+    "hash_share",
+    "hashing_shares",
     "one_each",
     "owner",
+    "read",
+    "read_by",
     "unread",
 ]

@@ -15,10 +15,14 @@ from typing import Any
 from audit_flow.errors import EvidenceError, MissingEvidence
 from audit_flow.model import ConfigValue, PipelineStage, StageFile, Trust, sha256_hex
 from audit_flow.sources import yaml_text
+from audit_flow.sources.dvc_files import OUTPUTS, check_lock, check_plan
 from audit_flow.sources.folder import Folder
 from audit_flow.sources.settings import flatten
+from audit_flow.sources.unread import within_bounds
 
 MAX_STAGES = 5_000
+# Of mappings in one another, as YAML is read; a name of nothing but dots ends here too.
+MAX_DEPTH = yaml_text.MAX_DEPTH
 _TEMPLATE = "${"
 
 
@@ -31,15 +35,21 @@ def read_ledger(folder: Folder) -> tuple[PipelineStage, ...]:
     lock_path = folder.relative(folder.ceiling / "dvc.lock")
     plan_path = folder.relative(folder.ceiling / "dvc.yaml")
     lock, sha256 = _mapping(folder, lock_path)
-    plan = _stages(_mapping(folder, plan_path)[0], plan_path)
+    planned, _ = _mapping(folder, plan_path)
+    check_lock(lock, lock_path)
+    check_plan(planned, plan_path)
+    plan = _stages(planned, plan_path)
     locked = _stages(lock, lock_path)
     if not locked or len(locked) > MAX_STAGES:
         raise EvidenceError(f"{len(locked)} stages", expected="at least one", where=lock_path)
-    stages = [
-        _stage(name, locked[name], plan, folder, lock_path).model_copy(update={"sha256": sha256})
-        for name in sorted(locked)
-    ]
-    return (*stages, *_never_run(plan, locked, lock_path, sha256, folder))
+    with within_bounds("a ledger", lock_path):
+        stages = [
+            _stage(name, locked[name], plan, folder, lock_path).model_copy(
+                update={"sha256": sha256}
+            )
+            for name in sorted(locked)
+        ]
+        return (*stages, *_never_run(plan, locked, lock_path, sha256, folder))
 
 
 def _never_run(
@@ -66,15 +76,16 @@ def read_dvc_file(folder: Folder, path: str) -> PipelineStage:
     """Return what a ``*.dvc`` file says of the data that it tracks."""
     data, sha256 = _mapping(folder, path)
     here = _Here(folder, folder.locate(path).parent / str(data.get("wdir") or "."))
-    return PipelineStage(
-        id=f"stage:{path}",
-        source=path,
-        sha256=sha256,
-        trust=Trust.SELF_REPORTED,
-        name=path,
-        command="",
-        outs=tuple(_files(data.get("outs"), here, f"{path}: outs")),
-    )
+    with within_bounds("a DVC file", path):
+        return PipelineStage(
+            id=f"stage:{path}",
+            source=path,
+            sha256=sha256,
+            trust=Trust.SELF_REPORTED,
+            name=path,
+            command="",
+            outs=tuple(_files(data.get("outs"), here, f"{path}: outs")),
+        )
 
 
 def relevant(stages: Iterable[PipelineStage], targets: Iterable[str]) -> tuple[PipelineStage, ...]:
@@ -153,7 +164,12 @@ def _stage(
         outs=tuple(_files(entry.get("outs"), here, f"{where}.outs")),
         params=tuple(_params(entry.get("params"), here, f"{where}.params")),
     )
-    return stage.model_copy(update={"stale": _stale(stage, planned, here)})
+    stale = _stale(stage, planned, here) or _params_stale(stage, planned or {}, here)
+    locked = {f.path for f in stage.outs}
+    # What the plan says the stage makes ties it to the release, also where the lock hides it.
+    hidden = (p for p in _plain_paths(planned or {}, "outs", here) if p not in locked)
+    outs = (*stage.outs, *(StageFile(path=p) for p in dict.fromkeys(hidden)))
+    return stage.model_copy(update={"stale": stale, "outs": outs})
 
 
 def _body(planned: Any) -> dict[str, Any] | None:
@@ -221,12 +237,17 @@ def _params(entries: Any, here: _Here, where: str) -> Iterator[ConfigValue]:
             yield ConfigValue(name=f"{path}:{value.name}", value=value.value)
 
 
+def _names(planned: dict[str, Any], key: str) -> list[str]:
+    """Return what dvc.yaml names; metrics and plots are outputs as well."""
+    lists = [planned.get(k) for k in (OUTPUTS if key == "outs" else (key,))]
+    entries = [e for found in lists if isinstance(found, list) for e in found]
+    named = [[e] if isinstance(e, str) else list(e) for e in entries if isinstance(e, str | dict)]
+    return [n for names in named for n in names]
+
+
 def _plain_paths(planned: dict[str, Any], key: str, here: _Here) -> list[str]:
     """Return the paths that dvc.yaml names without templates."""
-    entries = planned.get(key)
-    names = [next(iter(e)) if isinstance(e, dict) and e else e for e in entries or []]
-    plain = [n for n in names if isinstance(n, str) and _TEMPLATE not in n]
-    return [here.name(n) for n in plain]
+    return [here.name(n) for n in _names(planned, key) if _TEMPLATE not in n]
 
 
 def _stale(stage: PipelineStage, planned: dict[str, Any] | None, here: _Here) -> str | None:
@@ -239,11 +260,44 @@ def _stale(stage: PipelineStage, planned: dict[str, Any] | None, here: _Here) ->
         plain, locked = set(_plain_paths(planned, key, here)), {f.path for f in files}
         if missing := plain - locked:
             return f"dvc.yaml names {', '.join(sorted(missing))} in {key}, dvc.lock does not"
-        entries = planned.get(key)
-        templates = (len(entries) if isinstance(entries, list) else 0) - len(plain)
+        templates = sum(_TEMPLATE in name for name in _names(planned, key))
         if len(extra := locked - plain) > templates:
             return f"dvc.lock names {', '.join(sorted(extra))} in {key}, dvc.yaml does not"
     return None
+
+
+def _params_stale(stage: PipelineStage, planned: dict[str, Any], here: _Here) -> str | None:
+    """Say where plan and lock differ in parameters: nobody compares one that is left out."""
+    held = {p.name: frozenset(_around(p.name)) for p in stage.params}
+    named = tuple(_planned_params(planned.get("params"), here))
+    plain = frozenset(n for n in named if _TEMPLATE not in n)
+    if missing := plain - frozenset().union(*held.values()):
+        return f"dvc.yaml names the parameter {min(missing)}, dvc.lock does not"
+    if any(_TEMPLATE in n for n in named):
+        return None
+    extra = [name for name, around in held.items() if not around & plain]
+    return f"dvc.lock names the parameter {min(extra)}, dvc.yaml does not" if extra else None
+
+
+def _around(name: str) -> Iterator[str]:
+    """Yield a parameter's name, those of the mappings that it lies in, and that of its file."""
+    file, _, keys = name.partition(":")
+    yield f"{file}:"
+    yield name
+    at = keys.find(".")
+    for _ in range(MAX_DEPTH):
+        if at < 0:
+            return
+        yield f"{file}:{keys[:at]}"
+        at = keys.find(".", at + 1)
+
+
+def _planned_params(entries: Any, here: _Here) -> Iterator[str]:
+    """Yield each parameter that dvc.yaml names, as ``file:name``; a whole file is ``file:``."""
+    for entry in entries if isinstance(entries, list) else ():
+        for file, names in (entry if isinstance(entry, dict) else {"params.yaml": [entry]}).items():
+            wanted = names if isinstance(names, list) else [""]
+            yield from (f"{here.name(str(file))}:{n}" for n in wanted)
 
 
 def fits_template(template: str, text: str) -> bool:

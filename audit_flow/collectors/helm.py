@@ -36,7 +36,9 @@ class Helm:
     family: Family = "evaluation"
 
     def recognises(self, source: SourceFile, head: bytes) -> bool:
-        """Say whether this is one of the two files that stand for a run."""
+        """Say whether this is one of the files that stand for a run."""
+        if source.name == "scenario_state.json":
+            return head.lstrip()[:1] == b"{" and b'"adapter_spec"' in head
         if source.name == "run_spec.json":
             return {"name", "adapter_spec"} <= top_level(head).keys()
         return source.name == "stats.json" and head.lstrip()[:1] == b"[" and b'"count"' in head

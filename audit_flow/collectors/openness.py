@@ -116,28 +116,53 @@ def _text(folder: Folder, path: str) -> str | None:
 
 def terms(release: Release) -> ReleaseTerms:
     """Return the terms of the release, from its files before what the manifest says."""
-    manifest, folder = release.manifest, release.folder
-    found, source = _license(folder, manifest.weights) if manifest.weights else (None, None)
-    card = _text(folder, manifest.card) if manifest.card else None
-    in_card = _front_matter(card) if card else None
-    if in_card is not None:
-        found, source = in_card, manifest.card
+    manifest = release.manifest
     base = manifest.base_model
-    base_license = (base.license or license_of_base(base.id)) if base else None
-    asked = terms_of(base_license) if base_license else None
+    found = terms_in(
+        release.folder, manifest.weights, manifest.card,
+        base=base.id if base else None, base_license=base.license if base else None,
+    )  # fmt: skip
+    stated = manifest.release.license if found.license is None else None
+    return found.model_copy(
+        update={
+            "source": found.license_source or release.path.name,
+            "license": plain_name(stated) if stated else found.license,
+            "license_source": found.license_source or (release.path.name if stated else None),
+            "openness_class": manifest.openness.class_ if manifest.openness else None,
+            "disclosures": tuple(
+                Disclosure(name=n, value=v) for n, v in sorted(manifest.disclosures.items())
+            ),
+        }
+    )
+
+
+def terms_in(
+    folder: Folder,
+    weights: str | None,
+    card: str | None,
+    *,
+    base: str | None,
+    base_license: str | None = None,
+) -> ReleaseTerms:
+    """Return the terms that the files of a release state: its card, else the nearest licence.
+
+    The base's licence is the one given, else that of a well-known model of the base's name.
+    """
+    found, source = _license(folder, weights) if weights else (None, None)
+    text = _text(folder, card) if card else None
+    in_card = _front_matter(text) if text else None
+    if in_card is not None:
+        found, source = in_card, card
+    known = base_license or (license_of_base(base) if base else None)
+    asked = terms_of(known) if known else None
     notice = asked.notice if asked else None
-    held = notice is not None and card is not None and notice.casefold() in card.casefold()
-    stated = manifest.release.license
+    held = notice is not None and text is not None and notice.casefold() in text.casefold()
     return ReleaseTerms(
         id="terms",
-        source=source or release.path.name,
+        source=source or card or ".",
         trust=Trust.SELF_REPORTED,
-        license=found or (plain_name(stated) if stated else None),
-        license_source=source or (release.path.name if stated else None),
-        base_license=plain_name(base_license) if base_license else None,
+        license=found,
+        license_source=source,
+        base_license=plain_name(known) if known else None,
         notices=(notice,) if held and notice else (),
-        openness_class=manifest.openness.class_ if manifest.openness else None,
-        disclosures=tuple(
-            Disclosure(name=n, value=v) for n, v in sorted(manifest.disclosures.items())
-        ),
     )

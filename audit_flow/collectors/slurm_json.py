@@ -14,6 +14,7 @@ from audit_flow.collectors.interface import Family, SourceFile
 from audit_flow.errors import EvidenceError
 from audit_flow.model import Evidence, GpuJob
 from audit_flow.sources.job_facts import MAX_JOBS, gpu_job, hosts, settings
+from audit_flow.sources.job_steps import StepRow, disorder, impossible
 
 
 class SlurmJson:
@@ -69,6 +70,7 @@ def _job(
     names = hosts(nodes) if isinstance(nodes, str) else ()
     association = last.get("association")
     account = association.get("account") if isinstance(association, dict) else None
+    rows = [_row(r, name) for r in runs], [_row(s, _step_name(s, name)) for s in _steps(last)]
     return gpu_job(
         source, SlurmJson.format, sha256, "" if alone else name,
         job_id=name,
@@ -85,12 +87,39 @@ def _job(
         hosts=names,
         gpus=gpus,
         gpu_model=model,
+        disordered=disorder(*rows),
+        impossible=impossible(*rows),
         restarts=len(runs) - 1 or whole(_number(last.get("restart_cnt"))) or None,
         config=settings({
             k: v for k in ("submit_line", "working_directory", "partition", "qos")
             if isinstance(v := last.get(k), str) and v
         }),
     )  # fmt: skip
+
+
+def _steps(job: dict[str, Any]) -> list[dict[str, Any]]:
+    found = job.get("steps")
+    return [s for s in found if isinstance(s, dict)] if isinstance(found, list) else []
+
+
+def _step_name(step: dict[str, Any], job: str) -> str:
+    inner = step.get("step")
+    return f"{job}, step {inner.get('name', '?')}" if isinstance(inner, dict) else f"{job}, a step"
+
+
+def _row(job: dict[str, Any], name: str) -> StepRow:
+    """Return what a job or step says of times and GPUs, to be held against the others."""
+    elapsed, (gpus, _) = _elapsed(job), _gpus(job)
+    times = job.get("time")
+    suspended = _number(times.get("suspended")) if isinstance(times, dict) else None
+    return StepRow(
+        name=name[:200],
+        started=_time(job, "start", "start_time"),
+        ended=_time(job, "end", "end_time"),
+        lengths=() if elapsed is None else (elapsed,),
+        suspended=suspended,
+        gpus=gpus,
+    )
 
 
 def _text(job: dict[str, Any], key: str) -> str | None:

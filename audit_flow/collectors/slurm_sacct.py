@@ -14,6 +14,7 @@ from audit_flow.collectors.interface import Family, SourceFile
 from audit_flow.errors import EvidenceError
 from audit_flow.model import Evidence, GpuJob
 from audit_flow.sources.job_facts import MAX_JOBS, gpu_job, hosts, settings
+from audit_flow.sources.job_steps import StepRow, disorder, impossible
 from audit_flow.sources.tables import fixed_width, is_rule, separator, split
 from audit_flow.sources.text_lines import Text, decoded_head, read_text
 
@@ -96,6 +97,7 @@ def _job(source: SourceFile, sha256: str, name: str, rows: list[Row], alone: boo
     lengths = [e for e in map(_elapsed, runs) if e is not None]
     nodes = hosts(_value(last, "nodelist") or "")
     suspended = sum(seconds(r.get("suspended") or "0") or 0 for r in runs)
+    rows_of = [_row(r) for r in runs], [_row(r) for r in rows if r not in runs]
     return gpu_job(
         source, SlurmSacct.format, sha256, "" if alone else name,
         job_id=name,
@@ -114,10 +116,39 @@ def _job(source: SourceFile, sha256: str, name: str, rows: list[Row], alone: boo
         gpu_model=model,
         world_size=None,
         max_utilisation=_usage(rows, "gpuutil"),
+        disordered=disorder(*rows_of),
+        impossible=impossible(*rows_of),
         restarts=len(runs) - 1 or None,
         config=settings({c: v for c in _CONFIG if (v := _value(last, c.casefold()))}),
         note=f"suspended for {suspended:g} s" if suspended else None,
     )  # fmt: skip
+
+
+def _row(row: Row) -> StepRow:
+    """Return what a row says of times and resources, to be held against the other rows."""
+    written = (_value(row, name) for name in ("elapsedraw", "elapsed"))
+    suspended = _value(row, "suspended")
+    spent = _value(row, "cputimeraw") or _value(row, "cputime")
+    total, typed = _counts(row)
+    return StepRow(
+        name=row.get("jobid") or row.get("jobidraw") or "",
+        started=_time(row, "start"),
+        ended=_time(row, "end"),
+        lengths=tuple(s for w in written if w and (s := seconds(w)) is not None),
+        suspended=seconds(suspended) if suspended else None,
+        cpu_seconds=seconds(spent) if spent else None,
+        cpus=whole(_value(row, "alloccpus") or _value(row, "ncpus")),
+        gpus=total,
+        typed=sum(typed.values()) if typed else None,
+    )
+
+
+def _counts(row: Row) -> tuple[int | None, dict[str, int]]:
+    """Return the GPUs of a row's trackable resources: in all, and by kind."""
+    tres = row.get("alloctres") or row.get("tres_alloc") or ""
+    found = dict(p.split("=", 1) for p in tres.split(",") if "=" in p)
+    typed = {k[9:]: whole(v) or 0 for k, v in found.items() if k.startswith("gres/gpu:")}
+    return whole(found["gres/gpu"]) if "gres/gpu" in found else None, typed
 
 
 def _value(row: Row, name: str) -> str | None:
@@ -147,12 +178,9 @@ def _state(rows: list[Row], last: Row) -> str | None:
 
 def _gpus(row: Row) -> tuple[int | None, str | None]:
     """Return how many GPUs were allocated, and which."""
-    tres = row.get("alloctres") or row.get("tres_alloc") or ""
-    if tres:
-        found = dict(p.split("=", 1) for p in tres.split(",") if "=" in p)
-        typed = {k[9:]: whole(v) or 0 for k, v in found.items() if k.startswith("gres/gpu:")}
-        total = whole(found.get("gres/gpu")) if "gres/gpu" in found else sum(typed.values())
-        return total, ", ".join(typed) or None
+    if row.get("alloctres") or row.get("tres_alloc"):
+        total, typed = _counts(row)
+        return sum(typed.values()) if total is None else total, ", ".join(typed) or None
     gres = row.get("allocgres") or row.get("allocgpus") or ""
     parts = re.findall(r"gpu(?::([\w.-]*[A-Za-z][\w.-]*))?[:=](\d+)", gres)
     if parts:

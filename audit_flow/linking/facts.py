@@ -29,6 +29,7 @@ class FileDigest:
     sha256: str | None
     md5: str | None
     evidence: str
+    size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -86,9 +87,9 @@ class Facts:
         found: dict[str, FileDigest] = {}
         for item in self.evidence:
             if isinstance(item, FileFact | DatasetDigest):
-                found[item.source] = FileDigest(item.sha256, item.md5, item.id)
+                found[item.source] = FileDigest(item.sha256, item.md5, item.id, item.size)
             elif isinstance(item, WeightsDigest):
-                found |= {f.path: FileDigest(f.sha256, f.md5, item.id) for f in item.files}
+                found |= {f.path: FileDigest(f.sha256, f.md5, item.id, f.size) for f in item.files}
         return found
 
     @cached_property
@@ -142,7 +143,11 @@ class Facts:
     def matches(self, file: StageFile) -> bool | None:
         """Say whether a file of the ledger is in the working tree as it was; None when absent."""
         fact = self.files.get(file.path)
-        return None if fact is None else _equal(file, fact.sha256, fact.md5)
+        if fact is None:
+            return None
+        if None not in {file.size, fact.size} and file.size != fact.size:
+            return False
+        return _equal(file, fact.sha256, fact.md5)
 
     def holds(self, entries: tuple[StageFile, ...], file: WeightFile) -> bool | None:
         """Say whether a ledger's entries hold a file, by itself or in a folder, as it lies here.

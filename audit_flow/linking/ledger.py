@@ -119,10 +119,16 @@ def _file_gap(stage: PipelineStage, file: StageFile, facts: Facts) -> Iterator[G
         topic=topic,
         about=file.path,
         contradicted=matches is not None,
-        expected=_expected(stage, file),
+        expected=_expected(stage, file) + _other_size(file.size, fact),
         actual="not there" if fact is None else f"{_seen(fact, file)}{_what_changed(file, facts)}",
         evidence=(stage.id, *([fact.evidence] if fact else [])),
     )
+
+
+def _other_size(stated: int | None, fact: FileDigest | None) -> str:
+    if fact is None or None in {stated, fact.size} or stated == fact.size:
+        return ""
+    return f", {stated} bytes; there are {fact.size}"
 
 
 def _what_changed(file: StageFile, facts: Facts) -> str:

@@ -86,6 +86,7 @@ class GpuJob(EvidenceBase):
     of one optimizer step, both in examples; ``tokens`` are those of the whole run, as logged.
     Steps and epochs are as reached; losses are the first and last that were logged, ``losses`` how
     many, ``bad_losses`` how many were NaN or infinite. ``samples`` counts readings of a monitor.
+    ``disordered`` says which times of the log contradict each other, ``impossible`` which numbers.
     """
 
     kind: Literal["gpu-job"] = "gpu-job"
@@ -102,6 +103,7 @@ class GpuJob(EvidenceBase):
     ended: Moment | None = None
     elapsed: NotNegative | None = None
     disordered: ShortText | None = None
+    impossible: ShortText | None = None
     # Where, and on what.
     cluster: ShortText | None = None
     nodes: Count | None = None

@@ -48,6 +48,7 @@ class SignedVerdict:
 class Order:
     """What the operator asks for.
 
+    ``staging`` marks a place to try, which need not be the manifest's ``hub_id``.
     ``policy`` judges before the upload, ``stranger`` after it; ``signed`` is a verdict that was
     signed before: without one, the verdict reached now is signed by ``signer``. ``replace`` takes
     """
@@ -62,6 +63,7 @@ class Order:
     signed: SignedVerdict | None = None
     replace: bool = False
     start: str | None = None
+    staging: bool = False
     now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)
 
 

@@ -6,15 +6,30 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from audit_flow.errors import InputError
 from audit_flow.publish.contents import contents
 from audit_flow.publish.gate import clear, refused
-from audit_flow.publish.interface import Order, Outcome, Target, Tell, silent
+from audit_flow.publish.hub_reader import HubReader
+from audit_flow.publish.interface import Order, Outcome, Target, Tell, Tokens, silent
 from audit_flow.publish.journal import State
 from audit_flow.publish.rehearsal import rehearse
 from audit_flow.publish.session import Session
 from audit_flow.report.interface import AuditResult
 
 Audit = Callable[[], AuditResult]
+
+
+def look_at_target(target: Target, tokens: Tokens) -> str:
+    """Return the head of the branch that is to be published to; only reads.
+
+    Raises MissingEvidence where there is no such branch or the token may not see it, InputError for
+    a private repository without a token for the stranger's look.
+    """
+    reader = HubReader(target, tokens)
+    reader.stranger_token()
+    head = reader.head()
+    head.http.close()
+    return head.commit
 
 
 def publish(order: Order, audit: Audit, home: Path, tell: Tell = silent) -> Outcome:
@@ -24,6 +39,7 @@ def publish(order: Order, audit: Audit, home: Path, tell: Tell = silent) -> Outc
     not about this release as it is now, PublishError where nothing was uploaded or nobody could
     look, InputError for what the operator wrote wrongly.
     """
+    _meant_for(order)
     # 1. Judge.
     tell("judging", 0, 0)
     result = audit()
@@ -49,6 +65,16 @@ def publish(order: Order, audit: Audit, home: Path, tell: Tell = silent) -> Outc
             session.writer.close()
 
 
+def _meant_for(order: Order) -> None:
+    """Refuse a repository that the manifest, and so the signed verdict, does not speak of."""
+    named, repo = order.release.manifest.release.hub_id, order.target.repo
+    if named is not None and named != repo and not order.staging:
+        raise InputError(
+            f"a release of {named} for {repo}", expected=f"the repository {named}",
+            remedy="Correct release.hub_id in the manifest, or publish to the repository it names",
+        )  # fmt: skip
+
+
 def publish_staged(
     order: Order, staging: Target, audit: Audit, home: Path, tell: Tell = silent
 ) -> Outcome:
@@ -59,7 +85,8 @@ def publish_staged(
     """
     tell(f"staging: {staging}", 0, 0)
     start = order.target.branch if staging.repo == order.target.repo else None
-    staged = publish(replace(order, target=staging, start=start), audit, home, tell)
+    there = replace(order, target=staging, start=start, staging=True)
+    staged = publish(there, audit, home, tell)
     if staged.word != "PUBLISHED":
         return staged
     tell(f"promoting to {order.target}", 0, 0)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from audit_flow.errors import EvidenceError
-from audit_flow.sources.source_file import Rows, SourceFile
+from audit_flow.sources.item_rows import item_rows
+from audit_flow.sources.source_file import SourceFile
 
 if TYPE_CHECKING:
     from audit_flow.analysis.overlap import Item
@@ -24,7 +25,6 @@ _NO_TEXT = {
     "id", "idx", "index", "doc_id", "native_id", "sample_id", "url", "source", "subject", "level",
     "category", "type", "task", "split", "date", "hash", "license", "filter", "doc_hash",
 }  # fmt: skip
-_ROWS = (".jsonl", ".json", ".ndjson")
 
 
 def read_items(source: SourceFile) -> tuple[Item, ...]:
@@ -33,12 +33,8 @@ def read_items(source: SourceFile) -> tuple[Item, ...]:
     Raises EvidenceError where the format holds no texts that can be read here.
     """
     asked = _requests(source) or source
-    if not asked.name.endswith(_ROWS):
-        raise EvidenceError(
-            "items are read from JSON rows", expected=", ".join(_ROWS), where=asked.path
-        )
     found: dict[str, Item] = {}
-    for number, row in enumerate(Rows(asked)):
+    for number, row in enumerate(item_rows(asked)):
         if len(found) >= MAX_ITEMS:
             raise EvidenceError(f"more than {MAX_ITEMS} items", where=asked.path)
         item = _item(row, number)
@@ -95,5 +91,5 @@ _OF_THE_RUN = {
     "arguments", "resps", "filtered_resps", "metrics", "model_output", "output", "messages",
     "generation", "completion", "response", "prompt_hash", "target_hash", "evaluation_name",
     "model_id", "schema_version", "evaluation_id", "evaluation_result_id", "sample_hash",
-    "interaction_type",
+    "interaction_type", "predictions", "model_response", "pred_logits",
 }  # fmt: skip

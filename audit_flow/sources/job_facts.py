@@ -10,10 +10,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from audit_flow.analysis.moments import seconds_between
+from audit_flow.analysis.moments import clocks_changed, seconds_between
 from audit_flow.analysis.quantities import is_bad_loss, real, whole
 from audit_flow.errors import EvidenceError
 from audit_flow.model import ConfigValue, GpuJob, Trust
+from audit_flow.sources.fields import writable
 from audit_flow.sources.source_file import SourceFile
 
 MAX_JOBS = 5_000
@@ -147,17 +148,19 @@ def _times(given: dict[str, Any]) -> None:
     span = seconds_between(start, end) if start and end else None
     if span is not None and span >= 0:
         stated = given.setdefault("elapsed", span)
-        if stated > span + _ELAPSED_SLACK:
+        if stated > span + _ELAPSED_SLACK and not clocks_changed(str(start), stated - span):
             wrong.append(f"{stated:g} s elapsed between times that are {span:g} s apart")
     if wrong:
-        given.setdefault("disordered", "; ".join(wrong))
+        given["disordered"] = "; ".join([*wrong, *filter(None, [given.get("disordered")])])[:1000]
 
 
 def settings(pairs: dict[str, Any]) -> tuple[ConfigValue, ...]:
     """Return settings that a log names, bounded in number and length; no keys and passwords."""
     kept = [(k, "withheld" if _SECRET.search(str(k)) else v) for k, v in pairs.items()]
     return tuple(
-        ConfigValue(name=str(k)[:300], value=("null" if v is None else str(v))[:1000])
+        ConfigValue(
+            name=writable(str(k))[:300], value=writable("null" if v is None else str(v))[:1000]
+        )
         for k, v in kept[:MAX_SETTINGS]
     )
 

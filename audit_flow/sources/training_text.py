@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import orjson
 
 from audit_flow.errors import EvidenceError
+from audit_flow.sources.columnar_rows import COLUMNAR, columnar_rows
 from audit_flow.sources.folder import MIB
 from audit_flow.sources.source_file import SourceFile
 
@@ -58,11 +59,11 @@ class _Filling:
 def text_blocks(source: SourceFile, *, short: bool = False) -> Iterator[Block]:
     """Yield the text of a file in blocks of at most 512 KiB; ``short`` keeps rows whole too.
 
-    JSON Lines are read as their values, Parquet by its columns of text, everything else as text,
-    also packed by gzip or zstd. Raises EvidenceError for what is no text.
+    JSON Lines are read as their values, Parquet and Arrow by their columns, everything else as
+    text, also packed by gzip or zstd. Raises EvidenceError for what is no text.
     """
-    if source.name.endswith(".parquet"):
-        yield from _from_rows(source, _parquet(source), short)
+    if source.name.endswith(COLUMNAR):
+        yield from _from_rows(source, enumerate(columnar_rows(source), start=1), short)
         return
     plain = source.name.removesuffix(".gz").removesuffix(".zst")
     with _opened(source) as stream:
@@ -125,26 +126,6 @@ def _array(source: SourceFile, raw: bytes) -> list[Any]:
     return found if isinstance(found, list) else [found]
 
 
-def _parquet(source: SourceFile) -> Iterator[tuple[int, Any]]:
-    try:
-        import pyarrow
-        import pyarrow.parquet as pq
-    except ImportError:
-        raise EvidenceError(
-            "Parquet can't be read without pyarrow", where=source.path,
-            remedy="Install audit-flow[pipeline]",
-        ) from None  # fmt: skip
-    number = 0
-    try:
-        file = pq.ParquetFile(source.folder.file(source.path))
-        for batch in file.iter_batches(batch_size=1000):
-            for row in batch.to_pylist():
-                number += 1
-                yield number, row
-    except pyarrow.ArrowException as error:
-        raise EvidenceError(f"no readable Parquet: {error}", where=source.path) from error
-
-
 def _from_rows(source: SourceFile, rows: Iterator[tuple[int, Any]], short: bool) -> Iterator[Block]:
     filling = _Filling(source.path)
     for number, row in rows:
@@ -191,7 +172,7 @@ def _from_text(source: SourceFile, stream: IO[bytes], short: bool) -> Iterator[B
     while data := stream.read(BLOCK - OVERLAP):
         if first and b"\0" in data[: 64 * 1024]:
             raise EvidenceError(
-                "no text", expected="text, JSON Lines or Parquet", where=source.path
+                "no text", expected="text, JSON Lines, Parquet or Arrow", where=source.path
             )
         first = False
         filling, whole = _Filling(source.path), tail + data

@@ -6,7 +6,7 @@ import difflib
 import types
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from audit_flow.errors import InputError
@@ -28,7 +28,7 @@ def as_text(value: Any) -> Any:
     return str(value) if is_number and not isinstance(value, bool) else value
 
 
-Text = Annotated[str, BeforeValidator(as_text)]
+Text = Annotated[str, BeforeValidator(as_text), Field(min_length=1)]
 
 
 def validate(model: type[M], document: Document, where: str, error: type[InputError]) -> M:

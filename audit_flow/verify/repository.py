@@ -10,17 +10,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from audit_flow.collectors import one_each, unread
+from audit_flow.collectors.openness import terms_in
 from audit_flow.collectors.weights import is_weights, weights_digest
 from audit_flow.errors import AuditFlowError, InputError, MissingEvidence
 from audit_flow.gate import judge
 from audit_flow.linking import link
 from audit_flow.model import (
+    BaseModelClaim,
     ChecksumClaim,
     Claim,
     Declared,
     Evidence,
     FileFact,
     Policy,
+    ReleaseTerms,
     Subject,
     Trust,
     TrustFile,
@@ -31,7 +34,13 @@ from audit_flow.sources.folder import Folder
 from audit_flow.sources.hashing import Progress, Wanted, hash_all
 from audit_flow.sources.hub import HubName, HubRepository, open_repository, parse_name
 from audit_flow.verify.attested import attested_verdicts
-from audit_flow.verify.candidates import Model, compare_bases, local_model, read_config
+from audit_flow.verify.candidates import (
+    Model,
+    Sampled,
+    compare_bases,
+    local_model,
+    read_config,
+)
 from audit_flow.verify.claims import CARD, Claimed, read_checksums, read_claims
 from audit_flow.verify.history import MAX_COMMITS, read_history
 from audit_flow.verify.reproductions import read_reproductions
@@ -47,7 +56,7 @@ class Asked:
 
     ``measured`` is the digest or folder of the weights that ``reproductions`` measured;
     ``measure`` is called with the folder of the whole weights, where they are here; ``trust`` says
-    whose signatures count.
+    whose signatures count; ``samples`` are of ``bases``, read beforehand.
     """
 
     reproductions: tuple[Path, ...] = ()
@@ -55,6 +64,7 @@ class Asked:
     checksums: tuple[Path, ...] = ()
     bases: tuple[str, ...] = ()
     fingerprints: Path | None = None
+    samples: tuple[Sampled, ...] = ()
     history: bool = False
     commits: int = MAX_COMMITS
     since: str | None = None
@@ -222,7 +232,8 @@ def _bases(
         return []
     try:
         return compare_bases(released(), asked.bases, endpoint=endpoint, token=token,
-                             fingerprints=asked.fingerprints)  # fmt: skip
+                             fingerprints=asked.fingerprints, trust=asked.trust,
+                             samples=asked.samples)  # fmt: skip
     except InputError:
         raise
     except AuditFlowError as error:
@@ -245,7 +256,7 @@ def _judged(seen: _Seen, brought: _Brought, policy: Policy, asked: Asked) -> Aud
     claims = _together(claimed.claims, brought.claims)
     evidence = one_each([
         *seen.evidence, *claimed.evidence, *brought.evidence, *_measured(seen, asked),
-        *_checked_files(seen, claims), _declared(claimed, asked),
+        *_checked_files(seen, claims), _declared(claimed, asked), *_terms(seen, claims),
     ])  # fmt: skip
     subject = seen.subject.model_copy(update={"version": claimed.version})
     record = link(subject, claims, evidence)
@@ -279,6 +290,14 @@ def _checked_files(seen: _Seen, claims: tuple[Claim, ...]) -> Iterator[FileFact]
         trust = Trust.RECOMPUTED if path in seen.here else Trust.FETCHED
         yield FileFact(id=f"file:{path}", source=path, sha256=digest, size=size, trust=trust,
                        role="checksum")  # fmt: skip
+
+
+def _terms(seen: _Seen, claims: tuple[Claim, ...]) -> Iterator[ReleaseTerms]:
+    """Yield the terms that card and licence file state, where a base model is claimed."""
+    bases = [c for c in claims if isinstance(c, BaseModelClaim)]
+    if bases:
+        card = CARD if CARD in seen.here else None
+        yield terms_in(seen.folder, ".", card, base=bases[0].base)
 
 
 def _declared(claimed: Claimed, asked: Asked) -> Declared:

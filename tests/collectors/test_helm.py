@@ -44,11 +44,12 @@ def test_every_score_of_every_split_is_read_with_its_digits() -> None:
     assert not any(r.metric.startswith(("num_", "inference_")) for r in runs)
 
 
-def test_both_files_tell_the_same() -> None:
+def test_every_file_of_a_run_tells_the_same() -> None:
     def known(runs: tuple[EvalRun, ...]) -> list[EvalRun]:
         return sorted(runs, key=lambda r: r.id)
 
     assert known(read(RUN / "run_spec.json")) == known(read(RUN / "stats.json"))
+    assert known(read(RUN / "run_spec.json")) == known(read(RUN / "scenario_state.json"))
 
 
 def test_instances_give_the_figures_again() -> None:

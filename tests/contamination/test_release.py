@@ -83,8 +83,12 @@ def test_without_rows_or_data_nobody_looked(tmp_path: Path) -> None:
 def test_data_that_is_no_text_is_said(tmp_path: Path) -> None:
     built = build(tmp_path / "r")
     built.path(DATA).write_bytes(b"\x00\x01" * 100)
-    (fact, *_) = built.audit().record.of(Overlap)
+    built.relock()
+    result = built.audit()
+    (fact, *_) = result.record.of(Overlap)
     assert fact.unread
+    said = {f.outcome for f in result.verdict.findings if f.rule == "data.contamination"}
+    assert said == {Outcome.UNPROVEN}
 
 
 def claim(entry: dict[str, Any]) -> Callable[[Any], None]:

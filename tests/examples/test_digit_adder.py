@@ -80,6 +80,14 @@ def change_sample(root: Path) -> None:
     )
 
 
+def swap_steps(root: Path) -> None:
+    path = root / EXAMPLE / "logs/finetune/trainer_state.json"
+    state = json.loads(path.read_text())
+    one, other = state["log_history"][3], state["log_history"][9]
+    one["step"], other["step"] = other["step"], one["step"]
+    path.write_text(json.dumps(state))
+
+
 TAMPERINGS: dict[str, tuple[Callable[[Path], None], set[str]]] = {
     "a byte of the weights": (
         lambda r: flip(r / EXAMPLE / "model/model.safetensors", 0.7),
@@ -109,6 +117,7 @@ TAMPERINGS: dict[str, tuple[Callable[[Path], None], set[str]]] = {
         lambda r: edit(r / EXAMPLE / "logs/finetune/trainer_state.json", '"epoch"', '"epoch2"'),
         {"lineage.training"},
     ),
+    "two steps of the job log": (swap_steps, {"tables.expectations", "lineage.training"}),
     "the tokenizer": (
         lambda r: flip(r / EXAMPLE / "model/tokenizer_config.json", 0.5),
         {"lineage.weights"},

@@ -58,6 +58,7 @@ def lines(rows: Rows) -> str:
         ([{"a": 1}, {"a": 12}], [True, True, True, False]),
         ([{"a": 1}, {"b": 2}], [True, False, True, True]),
         ([{"a": 1}, {"a": float("nan")}], [True, False, True, True]),
+        ([{"a": None}, {"a": None}], [True, False, True, True]),
         ([], [False]),
     ],
 )

@@ -151,7 +151,9 @@ def test_a_node_without_readings_is_said(tmp_path: Path) -> None:
         outs[:] = [o for o in outs if o["path"] != READINGS]
 
     built.edit("dvc.lock", forget)
-    assert "training.job-described" in unproven(built.audit().verdict)
+    verdict = built.audit().verdict
+    assert verdict.outcome == "INCONCLUSIVE"
+    assert "training.nodes-watched" in unproven(verdict)
 
 
 def test_an_edited_row_of_the_data_is_named(tmp_path: Path) -> None:

@@ -70,6 +70,10 @@ def test_bases_are_known_by_name() -> None:
         "meta-llama/Meta-Llama-3-8B": "llama3",
         "meta-llama/Llama-2-7b-hf": "llama2",
         "google/gemma-2-9b": "gemma",
+        "google/gemma-7b-it": "gemma",
+        "google/gemma-3-4b-it": "gemma",
+        "google/gemma-4-31b": None,
+        "codellama/CodeLlama-7b-hf": "llama2",
         "someone/Llama-3.1-8B": None,
     }
     assert {name: license_of_base(name) for name in named} == named
@@ -141,6 +145,11 @@ def based(built: Built, base: str | None, own: str, name: str) -> dict[str, Find
         ("bigscience-openrail-m", "apache-2.0", "Swift", Outcome.FAILED, None),
         ("cc-by-nc-4.0", "mit", "Swift", Outcome.FAILED, None),
         ("mit", "cc-by-nc-4.0", "Swift", Outcome.PASSED, None),
+        ("gemma", "other", "Swift", Outcome.UNPROVEN, None),
+        ("cc-by-nc-sa-4.0", "cc-by-nc-4.0", "Swift", Outcome.FAILED, None),
+        ("cc-by-nc-4.0", "cc-by-nc-sa-4.0", "Swift", Outcome.PASSED, None),
+        ("cc-by-sa-4.0", "gpl-3.0", "Swift", Outcome.PASSED, None),
+        ("llama2", "llama2", "Swift", Outcome.PASSED, None),
         ("unheard-of", "mit", "Swift", Outcome.UNPROVEN, None),
     ],
 )

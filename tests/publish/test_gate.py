@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from audit_flow.attestation import attest, judge_urn, judged
-from audit_flow.errors import AttestationError, AuditFlowError, PublishError
+from audit_flow.errors import AttestationError, AuditFlowError, InputError, PublishError
 from audit_flow.model import Policy, Waiver, WeightsDigest
 from audit_flow.policy_file import load_policy
 from audit_flow.publish import Order, SignedVerdict, Target, Tokens, publish
@@ -20,7 +20,7 @@ from audit_flow.sources.manifest import load
 from tests.attestation.desk import MALLORY, SIGNER, TRUST
 from tests.gate.tampering import CASES, Case
 from tests.hub.server import HubServer
-from tests.publish.releases import REPO, Small, commits, small
+from tests.publish.releases import REPO, Small, commits, served, small
 from tests.release_builder import Built, build, default_policy
 
 
@@ -62,11 +62,27 @@ def test_a_verdict_that_says_passed_is_judged_again(hub: HubServer, release: Sma
     assert hub.requests == []
 
 
+def wrong_sums(release: Small) -> None:
+    name = next(p.name for p in release.path("model").iterdir() if p.suffix == ".safetensors")
+    release.write("model/SHA256SUMS", f"{'0' * 64}  {name}\n")
+
+
+def test_a_manifest_among_the_weights_is_the_judged_one(hub: HubServer, release: Small) -> None:
+    release.write("model/release.yaml", release.path("release.yaml").read_text() + "# more\n")
+    with pytest.raises(InputError, match=r"another release\.yaml"):
+        release.publish(hub)
+    assert hub.writes() == []
+
+
+def test_the_judged_manifest_lies_beside_the_verdict(hub: HubServer, release: Small) -> None:
+    assert release.publish(hub).word == "PUBLISHED"
+    judged_bytes = release.path("release.yaml").read_bytes()
+    assert served(hub)["attestation/release.yaml"] == judged_bytes
+
+
 def test_what_a_stranger_would_contradict_is_not_uploaded(hub: HubServer, release: Small) -> None:
-    """A manifest among the weights is the publisher's word to strangers, and this one is wrong."""
-    text = release.path("release.yaml").read_text()
-    digest = text.split("sha256:")[1][:64]
-    release.write("model/release.yaml", text.replace(digest, "0" * 64))
+    """A list of checksums among the weights is the publisher's word, and this one is wrong."""
+    wrong_sums(release)
     assert release.judged().verdict.outcome == "PASSED"
     found = release.publish(hub)
     assert found.word == "REFUSED"
@@ -79,9 +95,7 @@ def test_without_a_place_to_rehearse_the_look_afterwards_tells(
     hub: HubServer, release: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("audit_flow.publish.publishing.rehearse", lambda order, files: None)
-    text = release.path("release.yaml").read_text()
-    digest = text.split("sha256:")[1][:64]
-    release.write("model/release.yaml", text.replace(digest, "0" * 64))
+    wrong_sums(release)
     found = release.publish(hub)
     assert found.word == "RETRACTED"
     assert any("judged again: checksums.match" in p for p in found.problems)

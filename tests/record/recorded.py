@@ -54,20 +54,25 @@ class Made:
     key: Path
     public: bytes
 
-    def record(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run ``audit-flow record`` in the folder."""
-        command = [sys.executable, "-m", "audit_flow", "record", "--key", str(self.key), *arguments]
+    def record(
+        self, *arguments: str, signer: tuple[str, ...] = (), **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run ``audit-flow record`` in the folder, signing with the key or as ``signer`` says."""
+        signed = signer or ("--key", str(self.key))
+        command = [sys.executable, "-m", "audit_flow", "record", *signed, *arguments]
         return subprocess.run(
             command, cwd=self.root, capture_output=True, text=True, timeout=120, check=False,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | environment,
         )  # fmt: skip
 
-    def train(self, *more: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def train(
+        self, *more: str, signer: tuple[str, ...] = (), **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         """Record the training script with everything that it reads."""
         inputs = ("data/train.jsonl", "config.json", "train.py")
         named = [word for name in inputs for word in ("--input", name)]
         script = ("--output", "model", *more, "--", sys.executable, "train.py")
-        return self.record(*named, *script, **environment)
+        return self.record(*named, *script, signer=signer, **environment)
 
     def predicate(self, name: str = "train") -> dict[str, Any]:
         """Return what the record says."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,13 +17,27 @@ from audit_flow.model import GpuJob, Outcome, PipelineStage, Trust, TrustFile
 from audit_flow.policy_file import trusted_key
 from tests.record.recorded import Made, made, of
 
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Train and record once for all tests that only change what is there afterwards."""
+    built = made(tmp_path_factory.mktemp("once") / "r")
+    assert built.train().returncode == 0
+    return built
+
+
+@pytest.fixture
+def trained(once: Made, tmp_path: Path) -> Made:
+    shutil.copytree(once.root, tmp_path / "r")
+    return Made(tmp_path / "r", once.key, once.public)
+
+
 LINEAGE = ("lineage.datasets", "lineage.training", "lineage.weights", "lineage.pipeline")
 Tamper = Callable[[Made], object]
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_a_recorded_training_closes_the_lineage(seed: int, tmp_path: Path) -> None:
-    built = made(tmp_path / "r", seed)
+def test_a_recorded_training_closes_the_lineage(tmp_path: Path) -> None:
+    built = made(tmp_path / "r", 1)
     done = built.train()
     assert (done.returncode, "step 0 loss" in done.stdout) == (0, True), done.stderr
     record, verdict = built.judge()
@@ -65,18 +80,14 @@ def other_weights(built: Made) -> None:
     ],
     ids=["dataset", "config", "code", "log", "weights"],
 )
-def test_what_changed_since_is_named(change: Tamper, rule: str, tmp_path: Path) -> None:
-    built = made(tmp_path / "r")
-    assert built.train().returncode == 0
-    change(built)
-    assert Outcome.FAILED in {f.outcome for f in of(built.judge()[1], rule)}
+def test_what_changed_since_is_named(change: Tamper, rule: str, trained: Made) -> None:
+    change(trained)
+    assert Outcome.FAILED in {f.outcome for f in of(trained.judge()[1], rule)}
 
 
-def test_without_the_record_nothing_is_proven(tmp_path: Path) -> None:
-    built = made(tmp_path / "r")
-    built.train()
-    (built.root / "train.record.json").unlink()
-    _, verdict = built.judge()
+def test_without_the_record_nothing_is_proven(trained: Made) -> None:
+    (trained.root / "train.record.json").unlink()
+    _, verdict = trained.judge()
     assert verdict.outcome == "INCONCLUSIVE"
     assert of(verdict, "lineage.weights")[0].outcome is Outcome.UNPROVEN
 
@@ -90,18 +101,16 @@ def trusts(built: Made, trust: TrustFile | None) -> set[Trust]:
     return {e.trust for noun in (PipelineStage, GpuJob) for e in record.of(noun)}
 
 
-def test_a_record_is_signed_only_by_whom_the_verifier_trusts(tmp_path: Path) -> None:
-    built, other = made(tmp_path / "a" / "r"), made(tmp_path / "b" / "r")
-    assert built.train().returncode == 0
+def test_a_record_is_signed_only_by_whom_the_verifier_trusts(trained: Made, tmp_path: Path) -> None:
+    built, other = trained, made(tmp_path / "b" / "r")
     assert trusts(built, None) == {Trust.SELF_REPORTED}
     assert trusts(built, trusting(other)) == {Trust.SELF_REPORTED}
     assert trusts(built, trusting(built, "evaluation")) == {Trust.SELF_REPORTED}
     assert trusts(built, trusting(built)) == {Trust.SIGNED}
 
 
-def test_a_signed_record_that_was_edited_is_refused(tmp_path: Path) -> None:
-    built = made(tmp_path / "r")
-    built.train()
+def test_a_signed_record_that_was_edited_is_refused(trained: Made) -> None:
+    built = trained
     place = built.root / "train.record.json"
     bundle = json.loads(place.read_text("utf-8"))
     signature = bundle["dsseEnvelope"]["signatures"][0]["sig"]
@@ -127,9 +136,8 @@ def test_a_command_that_fails_is_recorded_as_failed(
     assert Outcome.FAILED in {f.outcome for f in of(verdict, "training.job-finished")}
 
 
-def test_weights_that_lay_there_before_are_no_product(tmp_path: Path) -> None:
-    built = made(tmp_path / "r")
-    built.train()
+def test_weights_that_lay_there_before_are_no_product(trained: Made) -> None:
+    built = trained
     done = built.record("--output", "model", "--name", "again", "--", sys.executable, "-c", "pass")
     assert done.returncode == 3
     assert "no product" in done.stderr
@@ -189,6 +197,7 @@ def test_gpus_and_their_use_are_recorded(tmp_path: Path) -> None:
     assert job.gpu_hours == pytest.approx((job.elapsed or 0) / 3600)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_reaches_the_command_and_is_recorded(
     number: signal.Signals, tmp_path: Path

@@ -1,0 +1,114 @@
+"""Whether every node that a job was given has readings, where any has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from audit_flow.checks.interface import NoParams, Result, passed, unproven
+from audit_flow.linking import JobGroup, job_groups
+from audit_flow.model import ClaimKind, Frozen, GpuJob, LineageRecord
+
+
+class NodesWatched:
+    """Asks whether readings that are shown are those of all nodes and GPUs of the job.
+
+    PASSED where nothing was watched: the rule on what logs describe tells what is missing.
+    """
+
+    id = "training.nodes-watched"
+    decides: frozenset[ClaimKind] = frozenset()
+    waivable = True
+    params: type[Frozen] = NoParams
+
+    def run(self, record: LineageRecord, params: NoParams) -> Iterator[Result]:
+        """Return a result for each job with readings; one for the release without any."""
+        del params
+        found = [result for g in job_groups(record) if (result := _judged(g))]
+        yield from found
+        if not found:
+            yield passed("readings", "no readings of a job's nodes", "every node or none", "none")
+
+
+@dataclass(frozen=True)
+class _Coverage:
+    """What a job was given, and what of it was watched; 0 where nobody says."""
+
+    nodes: int
+    gpus: int
+    files: int
+    watched: int
+    named: bool
+    absent: tuple[str, ...]
+
+    def short(self) -> bool:
+        """Say whether something of the job was not watched."""
+        if self.named and self.absent:
+            return True
+        if self.gpus and self.watched:
+            return self.watched < self.gpus
+        return bool(self.absent) or self.files < self.nodes
+
+
+def _judged(group: JobGroup) -> Result | None:
+    seen = _coverage(group)
+    if seen is None:
+        return None
+    expected = ", ".join(
+        f"{n} {what}" for n, what in ((seen.nodes, "nodes"), (seen.gpus, "GPUs")) if n
+    )
+    actual = f"readings in {seen.files} files" + (f", {seen.watched} GPUs" if seen.watched else "")
+    if seen.short():
+        named = ", ".join(seen.absent[:10])
+        words = f"no readings of {named}" if named else "not all of the job was watched"
+        return unproven(group.about, words, expected, actual, *group.evidence)
+    return passed(group.about, "every node was watched", expected, actual, *group.evidence)
+
+
+def _coverage(group: JobGroup) -> _Coverage | None:
+    """Return None where there are no readings, or nobody says what they should be of."""
+    # The same bytes under two names are the readings of one node.
+    monitors = list({(m.sha256 or m.id): m for m in group.monitors}.values())
+    given = sorted({h for j in group.accounts for h in j.hosts})
+    nodes = max(len(given), _together(group.accounts, "nodes"))
+    gpus = _together(group.accounts, "gpus") or max(
+        (j.gpus or j.world_size or 0 for j in group.trainers), default=0
+    )
+    if not monitors or not (nodes or gpus):
+        return None
+    told = {_short(h) for m in monitors for h in m.hosts}
+    seen = told | {_short(h) for h in given if any(_names(m.source, h) for m in monitors)}
+    return _Coverage(
+        nodes=nodes,
+        gpus=gpus,
+        # Readings of several nodes may lie in one file.
+        files=max(len(monitors), len(told)),
+        watched=sum(m.gpus or 0 for m in monitors) if all(m.gpus for m in monitors) else 0,
+        named=bool(told),
+        absent=tuple(h for h in given if _short(h) not in seen) if seen else (),
+    )
+
+
+def _short(host: str) -> str:
+    return host.casefold().partition(".")[0]
+
+
+def _names(path: str, host: str) -> bool:
+    """Say whether a path has a host's name in it, as a word."""
+    word = re.escape(_short(host))
+    return bool(re.search(rf"(?<![a-z0-9]){word}(?![a-z0-9])", path.casefold()))
+
+
+def _together(accounts: tuple[GpuJob, ...], field: str) -> int:
+    """Return the most that jobs had at one time: one that was started again had it twice."""
+    sums = [
+        sum(getattr(b, field) or 0 for b in accounts if b is a or _overlap(a, b)) for a in accounts
+    ]
+    return max(sums, default=0)
+
+
+def _overlap(one: GpuJob, other: GpuJob) -> bool:
+    if not (one.started and one.ended and other.started and other.ended):
+        return False
+    return one.started < other.ended and other.started < one.ended
