@@ -8,11 +8,9 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from pathlib import Path
 
 from tests.fuzz.corpus import keep
 from tests.fuzz.engine import Tally, fuzz
-from tests.fuzz.interface import Target
 from tests.fuzz.targets import TARGETS
 
 MOST = 10**9

@@ -173,7 +173,7 @@ def _death(target: Target, how: str, shared: mmap.mmap, seed: int) -> Crash:
 
 def _child(
     name: str, seconds: float, most: int, seed: int, shared: mmap.mmap, scratch: str, out: Path
-) -> None:  # fmt: skip
+) -> None:
     from tests.fuzz.targets import TARGETS
 
     target = next(t for t in TARGETS if t.name == name)
@@ -191,9 +191,12 @@ def _child(
 
 
 def _loop(
-    target: Target, found: list[Place], tally: Tally, bounds: tuple[float, int, int],
+    target: Target,
+    found: list[Place],
+    tally: Tally,
+    bounds: tuple[float, int, int],
     shared: mmap.mmap,
-) -> None:  # fmt: skip
+) -> None:
     seconds, most, seed = bounds
     for place in found:
         # What a reader imports late is imported now, outside of the sandbox.

@@ -6,6 +6,7 @@ process that it runs in. A case that breaks a reader is written to a file and re
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import tempfile
@@ -25,11 +26,25 @@ def fuzz_guided(target: Target, seconds: float, most: int, seed: int) -> Tally:
     tally = Tally(target.name)
     with tempfile.TemporaryDirectory(prefix="guided-") as scratch:
         root = Path(scratch)
-        command = [sys.executable, "-m", "tests.fuzz.guided", target.name, scratch,
-                   str(max(int(seconds), 1)), str(min(most, 10**9)), str(seed)]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "tests.fuzz.guided",
+            target.name,
+            scratch,
+            str(max(int(seconds), 1)),
+            str(min(most, 10**9)),
+            str(seed),
+        ]
         try:
-            subprocess.run(command, cwd=ROOT, timeout=seconds + _EXTRA_SECONDS, check=False,
-                           stdout=subprocess.DEVNULL, stderr=(root / "told").open("wb"))  # fmt: skip
+            subprocess.run(
+                command,
+                cwd=ROOT,
+                timeout=seconds + _EXTRA_SECONDS,
+                check=False,
+                stdout=subprocess.DEVNULL,
+                stderr=(root / "told").open("wb"),
+            )
         except subprocess.TimeoutExpired:
             tally.crashes.append(Crash(target.name, "Hang", "no end", 0, ""))
         _gather(tally, root)
@@ -64,8 +79,14 @@ def main(arguments: list[str]) -> None:
     inputs.mkdir()
     for number, place in enumerate(one.places):
         (inputs / str(number)).write_bytes(bytes([number % 256]) + place.seed.data)
-    options = [f"-max_total_time={seconds}", f"-runs={most}", f"-seed={int(seed) + 1}",
-               f"-max_len={MAX_CASE}", f"-artifact_prefix={root}/", str(inputs)]  # fmt: skip
+    options = [
+        f"-max_total_time={seconds}",
+        f"-runs={most}",
+        f"-seed={int(seed) + 1}",
+        f"-max_len={MAX_CASE}",
+        f"-artifact_prefix={root}/",
+        str(inputs),
+    ]
     atheris.Setup([sys.argv[0], *options], one.case)
     atheris.Fuzz()
 
@@ -79,10 +100,8 @@ class _Search:
         self._counts = {"cases": 0, "accepted": 0, "refused": 0}
         self._kinds: set[str] = set()
         for place in self.places:
-            try:
+            with contextlib.suppress(Exception):
                 target.run(place.seed.data, place)
-            except Exception:  # noqa: S110, PERF203 - only what is imported late is wanted
-                pass
 
     def case(self, data: bytes) -> None:
         if not data:

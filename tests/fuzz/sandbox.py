@@ -18,10 +18,35 @@ CPU_SECONDS = 5.0
 EXTRA_MEMORY = 2 << 30
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _NEVER = frozenset(
-    "os.system os.exec os.posix_spawn os.spawn os.fork os.forkpty subprocess.Popen socket.connect"
-    " socket.getaddrinfo socket.sendto pickle.find_class os.remove os.rename os.mkdir os.rmdir"
-    " os.symlink os.link os.chmod os.chown os.truncate os.utime shutil.rmtree shutil.move"
-    " shutil.copyfile webbrowser.open urllib.Request ftplib.connect".split()
+    [
+        "os.system",
+        "os.exec",
+        "os.posix_spawn",
+        "os.spawn",
+        "os.fork",
+        "os.forkpty",
+        "subprocess.Popen",
+        "socket.connect",
+        "socket.getaddrinfo",
+        "socket.sendto",
+        "pickle.find_class",
+        "os.remove",
+        "os.rename",
+        "os.mkdir",
+        "os.rmdir",
+        "os.symlink",
+        "os.link",
+        "os.chmod",
+        "os.chown",
+        "os.truncate",
+        "os.utime",
+        "shutil.rmtree",
+        "shutil.move",
+        "shutil.copyfile",
+        "webbrowser.open",
+        "urllib.Request",
+        "ftplib.connect",
+    ]
 )
 
 
@@ -39,10 +64,22 @@ class Sandbox:
     def __init__(self) -> None:
         self._root = ""
         self._readable: tuple[str, ...] = tuple(
-            {os.path.realpath(str(p)) for p in (*sysconfig.get_paths().values(), sys.base_prefix,
-                                           sys.prefix, ROOT, "/usr", "/etc/mime.types", "/dev/null",
-                                           "/dev/urandom", "/etc/localtime", "/etc/ssl")}
-        )  # fmt: skip
+            {
+                os.path.realpath(str(p))
+                for p in (
+                    *sysconfig.get_paths().values(),
+                    sys.base_prefix,
+                    sys.prefix,
+                    ROOT,
+                    "/usr",
+                    "/etc/mime.types",
+                    "/dev/null",
+                    "/dev/urandom",
+                    "/etc/localtime",
+                    "/etc/ssl",
+                )
+            }
+        )
         sys.addaudithook(self._hook)
         signal.signal(signal.SIGVTALRM, _hang)
 

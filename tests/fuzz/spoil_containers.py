@@ -83,9 +83,11 @@ def _tf(rng: random.Random, data: bytes) -> bytes:
 def _tf_record(record: bytes) -> bytes:
     length = struct.pack("<Q", len(record))
     return (
-        length + struct.pack("<I", masked(crc32c(length))) + record
+        length
+        + struct.pack("<I", masked(crc32c(length)))
+        + record
         + struct.pack("<I", masked(crc32c(record)))
-    )  # fmt: skip
+    )
 
 
 def _wandb(rng: random.Random, data: bytes) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -76,9 +75,19 @@ def commands(root: Path, out: Path) -> dict[str, list[str]]:
         "init": ["init", str(root), "--output", str(root / "draft.yaml")],
         "sign": ["sign", str(root / "model"), "--output", str(out / "model.sig"), *key],
         "fingerprint": ["fingerprint", str(root / "model"), "--output", str(out / "f.fingerprint")],
-        "record": ["record", "--input", str(root), "--record", str(out / "r.json"), "--log",
-                   str(out / "r.log"), *key, "--", "true"],
-    }  # fmt: skip
+        "record": [
+            "record",
+            "--input",
+            str(root),
+            "--record",
+            str(out / "r.json"),
+            "--log",
+            str(out / "r.log"),
+            *key,
+            "--",
+            "true",
+        ],
+    }
 
 
 def make_key(out: Path) -> None:
@@ -86,4 +95,4 @@ def make_key(out: Path) -> None:
     from tests.signing.parts import new_key, pem_of
 
     (out / "key.pem").write_bytes(pem_of(new_key()))
-    os.chmod(out / "key.pem", 0o600)
+    (out / "key.pem").chmod(0o600)

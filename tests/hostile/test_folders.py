@@ -55,7 +55,7 @@ def test_hostile_names_are_told_harmlessly(
 ) -> None:
     built = good.copy(tmp_path / "r")
     for each in NAMES:
-        place = os.path.join(os.fsencode(built.path("model")), each)
+        place = os.fsencode(built.path("model")) + b"/" + each
         with open(place, "wb") as stream:  # noqa: PTH123 - a name that is no text
             stream.write(b"{}")
     run(monkeypatch, *commands(built.root, out)[name]).check()

@@ -16,16 +16,34 @@ from tests.hub.server import HubServer
 from tests.verify.served import REPO, serve
 
 NO_ADDRESSES = (
-    "http://[::1", "http://localhost:99999/", "http://a:b@localhost/", "file:///etc/passwd", "gopher://x",
-    "//", "http://", "http://169.254.169.254/", "http://127.0.0.1:1/\nX: y", "ftp://x", "http://\u2100.example/",
-    "javascript:alert(1)", "http://[fe80::1%25eth0]/", "https://10.0.0.1/x", "http://0x7f.1:port/",
-)  # fmt: skip
+    "http://[::1",
+    "http://localhost:99999/",
+    "http://a:b@localhost/",
+    "file:///etc/passwd",
+    "gopher://x",
+    "//",
+    "http://",
+    "http://169.254.169.254/",
+    "http://127.0.0.1:1/\nX: y",
+    "ftp://x",
+    "http://\u2100.example/",
+    "javascript:alert(1)",
+    "http://[fe80::1%25eth0]/",
+    "https://10.0.0.1/x",
+    "http://0x7f.1:port/",
+)
 FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("redirect", {"to": "stranger"}), ("redirect", {"to": "http://[::1"}), ("redirect", {"to": "http://localhost:99999/"}),
-    ("status", {"code": 401}), ("status", {"code": 500}), ("garbage", {"body": b"<html>"}),
-    ("header", {"field": "Link", "value": '<http://[::1>; rel="next"'}), ("truncate", {"size": 10}),
-    ("header", {"field": "Content-Encoding", "value": "br"}), ("redirect_loop", {}),
-)  # fmt: skip
+    ("redirect", {"to": "stranger"}),
+    ("redirect", {"to": "http://[::1"}),
+    ("redirect", {"to": "http://localhost:99999/"}),
+    ("status", {"code": 401}),
+    ("status", {"code": 500}),
+    ("garbage", {"body": b"<html>"}),
+    ("header", {"field": "Link", "value": '<http://[::1>; rel="next"'}),
+    ("truncate", {"size": 10}),
+    ("header", {"field": "Content-Encoding", "value": "br"}),
+    ("redirect_loop", {}),
+)
 
 
 @pytest.mark.parametrize("address", NO_ADDRESSES)
@@ -47,9 +65,12 @@ def test_a_repository_at_no_address_is_the_operators_slip(address: str) -> None:
 @pytest.mark.parametrize("form", ["text", "json", "html", "github", "junit", "sarif"])
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f"{f[0]} {list(f[1].values())}")
 def test_no_output_holds_the_token(
-    fault: tuple[str, dict[str, Any]], form: str, hub_server: HubServer, tmp_path: Path,
+    fault: tuple[str, dict[str, Any]],
+    form: str,
+    hub_server: HubServer,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     limits = hub_http.Limits(tries=2, pause=0.01, answer=2.0, body=2.0)
     monkeypatch.setattr(hub_http, "Limits", lambda: limits)
     monkeypatch.setattr(hub_http, "MAX_WAIT", 0.02)

@@ -24,12 +24,30 @@ from tests.fuzz.interface import ROOT
 from tests.report.hostile import UNSAFE
 
 MARKERS = (
-    "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "x\n::error title=t::m",
-    "x%0A::error::y", "\x1b[2J\x1b[1;32mPASSED\x1b[0m", "\u202egnp\u2069", "]]></failure><x/>",
-    "\ufffe\uffff\x0b", "=cmd|'/C calc'!A0", "+1", "@SUM(1)", "[x](javascript:alert(1))",
-    "![x](http://x.example/p.png)", "`` ` ``", "</style><script>", "{{7*7}}", "a\r\nSet-Cookie: x",
-    "# PASSED", "| a | b |", "<!-- -->", "&lt;b&gt;", "\\", "tag\U000e0041",
-)  # fmt: skip
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "x\n::error title=t::m",
+    "x%0A::error::y",
+    "\x1b[2J\x1b[1;32mPASSED\x1b[0m",
+    "\u202egnp\u2069",
+    "]]></failure><x/>",
+    "\ufffe\uffff\x0b",
+    "=cmd|'/C calc'!A0",
+    "+1",
+    "@SUM(1)",
+    "[x](javascript:alert(1))",
+    "![x](http://x.example/p.png)",
+    "`` ` ``",
+    "</style><script>",
+    "{{7*7}}",
+    "a\r\nSet-Cookie: x",
+    "# PASSED",
+    "| a | b |",
+    "<!-- -->",
+    "&lt;b&gt;",
+    "\\",
+    "tag\U000e0041",
+)
 # What one part of a record names another by: replaced as well in every second case.
 NAMES = {"id", "about", "evidence", "source", "target", "rule", "path", "name", "role", "of"}
 
@@ -96,9 +114,15 @@ class _Live(HTMLParser):
         self.found: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        bad = [n for n, v in attrs if n.startswith("on") or (
-            n in {"href", "src", "action", "xlink:href", "style"} and "script:" in (v or "").lower()
-        )]  # fmt: skip
+        bad = [
+            n
+            for n, v in attrs
+            if n.startswith("on")
+            or (
+                n in {"href", "src", "action", "xlink:href", "style"}
+                and "script:" in (v or "").lower()
+            )
+        ]
         if tag in {"script", "img", "iframe", "object", "embed", "base", "x"} or bad:
             self.found.append(f"<{tag} {bad}>")
 
@@ -135,8 +159,15 @@ def test_github(result: AuditResult) -> None:
 def test_junit_is_xml(result: AuditResult) -> None:
     tree = ET.fromstring(render("junit", result))
     assert {e.tag for e in tree.iter()} <= {
-        "testsuites", "testsuite", "testcase", "failure", "error", "system-out", "properties", "property",
-    }  # fmt: skip
+        "testsuites",
+        "testsuite",
+        "testcase",
+        "failure",
+        "error",
+        "system-out",
+        "properties",
+        "property",
+    }
 
 
 def test_json_and_sarif(result: AuditResult) -> None:

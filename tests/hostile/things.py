@@ -70,9 +70,19 @@ THINGS: dict[str, Thing] = {
     "unreadable": lambda path: path.chmod(0),
 }
 NAMES = (
-    b"a\nb.json", b"\x1b[31mred\x1b[0m.json", "\u202egnp.json".encode(), b"\xff\xfe.json", b"x" * 250,
-    b"-rf", b" ", b"a\\b.json", b"%s%n.json", b"<script>.json", b"CON", b"\xc3\x28.safetensors",
-)  # fmt: skip
+    b"a\nb.json",
+    b"\x1b[31mred\x1b[0m.json",
+    "\u202egnp.json".encode(),
+    b"\xff\xfe.json",
+    b"x" * 250,
+    b"-rf",
+    b" ",
+    b"a\\b.json",
+    b"%s%n.json",
+    b"<script>.json",
+    b"CON",
+    b"\xc3\x28.safetensors",
+)
 
 
 @contextlib.contextmanager

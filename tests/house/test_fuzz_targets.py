@@ -14,15 +14,32 @@ from tests.house.tree import ROOT, sources
 
 # What turns bytes or text that somebody else wrote into data.
 READS = {
-    ("json", "loads"), ("orjson", "loads"), ("yaml", "parse"), ("yaml", "safe_load"),
-    ("json_text", "parse"), ("json_text", "parse_object"), ("json_text", "parse_lines"),
-    ("yaml_text", "parse"), ("tomllib", "loads"), ("csv", "reader"), ("csv", "DictReader"),
-    ("zipfile", "ZipFile"), ("struct", "unpack_from"), ("int", "from_bytes"),
-    ("parquet", "ParquetFile"), ("base64", "b64decode"), ("base64", "urlsafe_b64decode"),
-    ("", "load_strict"), ("", "load_der_x509_certificate"), ("", "load_pem_x509_certificates"),
-    ("", "load_pem_private_key"), ("", "load_pem_public_key"), ("*", "model_validate_json"),
-    ("*", "from_json"), ("", "parse_object"),
-}  # fmt: skip
+    ("json", "loads"),
+    ("orjson", "loads"),
+    ("yaml", "parse"),
+    ("yaml", "safe_load"),
+    ("json_text", "parse"),
+    ("json_text", "parse_object"),
+    ("json_text", "parse_lines"),
+    ("yaml_text", "parse"),
+    ("tomllib", "loads"),
+    ("csv", "reader"),
+    ("csv", "DictReader"),
+    ("zipfile", "ZipFile"),
+    ("struct", "unpack_from"),
+    ("int", "from_bytes"),
+    ("parquet", "ParquetFile"),
+    ("base64", "b64decode"),
+    ("base64", "urlsafe_b64decode"),
+    ("", "load_strict"),
+    ("", "load_der_x509_certificate"),
+    ("", "load_pem_x509_certificates"),
+    ("", "load_pem_private_key"),
+    ("", "load_pem_public_key"),
+    ("*", "model_validate_json"),
+    ("*", "from_json"),
+    ("", "parse_object"),
+}
 # Why a module that reads needs no target of its own.
 ELSEWHERE = {
     "audit_flow/cli/compare_endpoint.py": "the operator's own option",
@@ -49,7 +66,7 @@ ELSEWHERE = {
     "audit_flow/sources/text_lines.py": "the target text-log",
     "audit_flow/store/beside.py": "a child process of this command",
     "flows/kept.py": "what this account sealed; tests/flows",
-}  # fmt: skip
+}
 
 
 def _name(node: ast.expr) -> str:
@@ -88,8 +105,12 @@ def test_targets_are_told_apart_and_name_modules_that_are_there() -> None:
 
 @pytest.mark.parametrize(
     ("code", "found"),
-    [("import json\njson.loads(x)\n", True), ("y = X.model_validate_json(b)\n", True), ("json.dumps(x)\n", False)],
-)  # fmt: skip
+    [
+        ("import json\njson.loads(x)\n", True),
+        ("y = X.model_validate_json(b)\n", True),
+        ("json.dumps(x)\n", False),
+    ],
+)
 def test_a_reader_is_seen(
     code: str, found: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""Every target: a reader without one fails a test of the house (tests/house/test_fuzz_targets.py)."""
+"""Every target; a reader without one fails tests/house/test_fuzz_targets.py."""
 
 from tests.fuzz.interface import Target
 from tests.fuzz.targets.documents import DOCUMENTS
@@ -14,6 +14,15 @@ from tests.fuzz.targets.weights import WEIGHTS
 from tests.fuzz.targets.whole import WHOLE
 
 TARGETS: tuple[Target, ...] = (
-    *DOCUMENTS, *RELEASES, *EVIDENCE, *TEXTS, *WEIGHTS, *SIGNATURES, *STATEMENTS, *HUB, *REVIEWS,
-    *REPRODUCTIONS, *WHOLE,
-)  # fmt: skip
+    *DOCUMENTS,
+    *RELEASES,
+    *EVIDENCE,
+    *TEXTS,
+    *WEIGHTS,
+    *SIGNATURES,
+    *STATEMENTS,
+    *HUB,
+    *REVIEWS,
+    *REPRODUCTIONS,
+    *WHOLE,
+)

@@ -23,7 +23,7 @@ YAML = (
     "a: 1.50\nb: [x, 'y', \"z\\u00e9\"]\nc: {d: ~, e: true}\nf: |\n  text\n  more\n",
     "base: &base {a: 1, b: [2, 3]}\nuse: *base\nmore:\n  <<: *base\n  c: 2024-01-02\n",
     "- 1\n- - 2\n  - 3\n- {}\n",
-)  # fmt: skip
+)
 spoil_yaml = as_yaml(lambda data: json.loads(json.dumps(yaml.safe_load(data), default=str)))
 
 
@@ -53,12 +53,27 @@ def _yaml(data: bytes, place: Place) -> Any:
 
 DOCUMENTS = (
     Target("json", ("audit_flow.sources.json_text",), _json, seeds_of(*JSON), spoil_json),
-    Target("json lines", ("audit_flow.sources.json_text",),
-           lambda data, place: list(json_text.parse_lines(data, "case")),
-           seeds_of('{"a": 1}\n{"a": NaN, "b": [1]}\n\n{"c": {}}\n'), spoil_lines),
-    Target("strict json", ("audit_flow.digests.strict_json",), _strict, seeds_of(*JSON[:2]),
-           spoil_json, also=(ValueError,)),
-    Target("confined json", ("audit_flow.reproduce.confined",),
-           lambda data, place: json_object(data, "case"), seeds_of(JSON[0]), spoil_json),
+    Target(
+        "json lines",
+        ("audit_flow.sources.json_text",),
+        lambda data, place: list(json_text.parse_lines(data, "case")),
+        seeds_of('{"a": 1}\n{"a": NaN, "b": [1]}\n\n{"c": {}}\n'),
+        spoil_lines,
+    ),
+    Target(
+        "strict json",
+        ("audit_flow.digests.strict_json",),
+        _strict,
+        seeds_of(*JSON[:2]),
+        spoil_json,
+        also=(ValueError,),
+    ),
+    Target(
+        "confined json",
+        ("audit_flow.reproduce.confined",),
+        lambda data, place: json_object(data, "case"),
+        seeds_of(JSON[0]),
+        spoil_json,
+    ),
     Target("yaml", ("audit_flow.sources.yaml_text",), _yaml, seeds_of(*YAML), spoil_yaml),
-)  # fmt: skip
+)

@@ -21,10 +21,16 @@ from tests.fuzz.targets.documents import spoil_yaml
 from tests.fuzz.targets.written_samples import WRITTEN
 
 SPOIL: dict[str, Spoil] = {
-    "tensorboard": spoil_tf_records, "wandb": spoil_wandb, "slurm-sacct": spoil_bytes,
-    "gpu-monitor": spoil_bytes, "step-table": spoil_bytes, "text-log": spoil_bytes,
-    "mlperf-log": spoil_bytes, "reported-results": spoil_yaml, "training-config": spoil_yaml,
-}  # fmt: skip
+    "tensorboard": spoil_tf_records,
+    "wandb": spoil_wandb,
+    "slurm-sacct": spoil_bytes,
+    "gpu-monitor": spoil_bytes,
+    "step-table": spoil_bytes,
+    "text-log": spoil_bytes,
+    "mlperf-log": spoil_bytes,
+    "reported-results": spoil_yaml,
+    "training-config": spoil_yaml,
+}
 _MAX_SEED = 24 * 1024
 _MAX_BESIDE = 256 * 1024
 _SEEDS_EACH = 8

@@ -19,17 +19,32 @@ COMMIT = "c" * 40
 TREE: list[dict[str, Any]] = [
     {"type": "file", "path": "config.json", "oid": "a" * 40, "size": 12},
     {"type": "directory", "path": "sub", "oid": "b" * 40, "size": 0},
-    {"type": "file", "path": "sub/model.safetensors", "oid": "d" * 40, "size": 99,
-     "lfs": {"oid": "e" * 64, "size": 99, "pointerSize": 130}},
-]  # fmt: skip
+    {
+        "type": "file",
+        "path": "sub/model.safetensors",
+        "oid": "d" * 40,
+        "size": 99,
+        "lfs": {"oid": "e" * 64, "size": 99, "pointerSize": 130},
+    },
+]
 COMMITS = [
-    {"id": COMMIT, "title": "Upload", "message": "", "date": "2026-05-04T10:00:00.000Z", "authors": [{"user": "x"}]},
+    {
+        "id": COMMIT,
+        "title": "Upload",
+        "message": "",
+        "date": "2026-05-04T10:00:00.000Z",
+        "authors": [{"user": "x"}],
+    },
     {"id": "f" * 40, "title": "First", "date": "2026-05-03T10:00:00+02:00"},
-]  # fmt: skip
-REFS = {"branches": [{"name": "main", "ref": "refs/heads/main", "targetCommit": COMMIT}],
-        "tags": [{"name": "v1", "ref": "refs/tags/v1", "targetCommit": COMMIT}], "converts": []}  # fmt: skip
+]
+REFS = {
+    "branches": [{"name": "main", "ref": "refs/heads/main", "targetCommit": COMMIT}],
+    "tags": [{"name": "v1", "ref": "refs/tags/v1", "targetCommit": COMMIT}],
+    "converts": [],
+}
 HEADERS = (
-    f'HTTP/1.1 302 Found\r\nlocation: https://cdn.example/x\r\nlink: <{ENDPOINT}/api?cursor=1>; rel="next"\r\n'
+    "HTTP/1.1 302 Found\r\nlocation: https://cdn.example/x\r\n"
+    f'link: <{ENDPOINT}/api?cursor=1>; rel="next"\r\n'
     "retry-after: 5\r\ncontent-length: 10\r\n\r\n"
 )
 
@@ -77,16 +92,46 @@ def _seed(value: Any) -> Callable[[], Iterable[Seed]]:
 
 
 HUB = (
-    Target("hub tree", ("audit_flow.sources.hub.listing", "audit_flow.sources.hub.http"),
-           _asked(lambda http: list_files(http, "org/adder", COMMIT)), _seed(TREE), spoil_json),
-    Target("hub commits", ("audit_flow.sources.hub.listing",),
-           _asked(lambda http: history(http, "org/adder", COMMIT, 10)), _seed(COMMITS), spoil_json),
-    Target("hub refs", ("audit_flow.sources.hub.listing",), _asked(lambda http: refs(http, "org/adder")),
-           _seed(REFS), spoil_json),
-    Target("hub revision", ("audit_flow.sources.hub.listing",), _asked(lambda http: resolve(http, "org/adder", "main")),
-           _seed({"sha": COMMIT, "id": "org/adder", "siblings": []}), spoil_json),
-    Target("hub headers", ("audit_flow.sources.hub.http", "audit_flow.sources.hub.listing"), _headers,
-           seeds_of(HEADERS), spoil_bytes),
-    Target("repository names", ("audit_flow.sources.hub.names",), _names,
-           seeds_of("org/adder@v1.0", "https://huggingface.co/org/adder/tree/main", "hf://org/adder"), spoil_bytes),
-)  # fmt: skip
+    Target(
+        "hub tree",
+        ("audit_flow.sources.hub.listing", "audit_flow.sources.hub.http"),
+        _asked(lambda http: list_files(http, "org/adder", COMMIT)),
+        _seed(TREE),
+        spoil_json,
+    ),
+    Target(
+        "hub commits",
+        ("audit_flow.sources.hub.listing",),
+        _asked(lambda http: history(http, "org/adder", COMMIT, 10)),
+        _seed(COMMITS),
+        spoil_json,
+    ),
+    Target(
+        "hub refs",
+        ("audit_flow.sources.hub.listing",),
+        _asked(lambda http: refs(http, "org/adder")),
+        _seed(REFS),
+        spoil_json,
+    ),
+    Target(
+        "hub revision",
+        ("audit_flow.sources.hub.listing",),
+        _asked(lambda http: resolve(http, "org/adder", "main")),
+        _seed({"sha": COMMIT, "id": "org/adder", "siblings": []}),
+        spoil_json,
+    ),
+    Target(
+        "hub headers",
+        ("audit_flow.sources.hub.http", "audit_flow.sources.hub.listing"),
+        _headers,
+        seeds_of(HEADERS),
+        spoil_bytes,
+    ),
+    Target(
+        "repository names",
+        ("audit_flow.sources.hub.names",),
+        _names,
+        seeds_of("org/adder@v1.0", "https://huggingface.co/org/adder/tree/main", "hf://org/adder"),
+        spoil_bytes,
+    ),
+)

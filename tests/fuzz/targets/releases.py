@@ -33,7 +33,9 @@ EVAL_RESULT = """- dataset: {id: openai/gsm8k, task_id: gsm8k, revision: abc}
   source: {url: "https://example.org", name: "x", user: org}
   notes: 5-shot
 """
-DVC_FILE = "outs:\n- {md5: 0123456789abcdef0123456789abcdef.dir, size: 12, nfiles: 2, hash: md5, path: data}\n"
+DVC_FILE = """outs:
+- {md5: 0123456789abcdef0123456789abcdef.dir, size: 12, nfiles: 2, hash: md5, path: data}
+"""
 POLICY = """schema: audit-flow/policy/v1
 name: own
 title: Our own
@@ -41,7 +43,12 @@ extends: default
 rules:
 - {id: scores.reproduced, level: deny, params: {alpha: 0.01}}
 waivers:
-- {rule: lineage.closed, about: lineage, owner: Ada, reason: agreed with all, expires: 2030-01-01, subject_sha256: "%s"}
+- rule: lineage.closed
+  about: lineage
+  owner: Ada
+  reason: agreed with all
+  expires: 2030-01-01
+  subject_sha256: "%s"
 """ % ("a" * 64)
 TRUST = f"""schema: audit-flow/trust/v1
 keys:
@@ -174,23 +181,100 @@ def _cases_seeds() -> Iterable[Seed]:
 
 
 RELEASES = (
-    Target("manifest", ("audit_flow.sources.manifest", "audit_flow.sources.wire", "audit_flow.sources.manifest_entries"),
-           _manifest, lambda: of_release("release.yaml"), spoil_yaml),
-    Target("release on disk", ("audit_flow.sources.manifest", "audit_flow.collectors.openness"), _loaded,
-           lambda: of_release("release.yaml"), spoil_yaml, files=True),
-    Target("dvc ledger", ("audit_flow.collectors.dvc_ledger",), _ledger,
-           lambda: of_release("dvc.lock", "dvc.yaml"), spoil_yaml, files=True),
-    Target("dvc file", ("audit_flow.collectors.dvc_ledger",), _dvc_file,
-           lambda: [Seed(DVC_FILE.encode(), "data.dvc")], spoil_yaml, files=True),
-    Target("model card", ("audit_flow.collectors.model_card",), _card, _card_seeds, spoil_card, files=True),
-    Target("claims of a repository", ("audit_flow.verify.claims",), _claims, _claims_seeds, spoil_card, files=True),
-    Target("checksum list", ("audit_flow.verify.claims",), _sums,
-           lambda: [Seed(SUMS.encode(), "SHA256SUMS")], spoil_bytes, files=True),
-    Target("model configuration", ("audit_flow.verify.candidates",), _config,
-           lambda: [Seed(b'{"hidden_size": 8, "rope": {"x": 1.5}}', "config.json")], spoil_json, files=True),
-    Target("policy and suites", ("audit_flow.policy_file.load", "audit_flow.policy_file.suites", "audit_flow.gate.judge",
-           "audit_flow.checks.tables"), _policy, _policy_seeds, spoil_yaml, files=True),
-    Target("policy cases", ("audit_flow.policy_file.cases",), _cases, _cases_seeds, spoil_yaml, files=True),
-    Target("trust file", ("audit_flow.policy_file.trust",), _trust,
-           lambda: [Seed(TRUST.encode(), "trust.yaml")], spoil_yaml, files=True),
-)  # fmt: skip
+    Target(
+        "manifest",
+        (
+            "audit_flow.sources.manifest",
+            "audit_flow.sources.wire",
+            "audit_flow.sources.manifest_entries",
+        ),
+        _manifest,
+        lambda: of_release("release.yaml"),
+        spoil_yaml,
+    ),
+    Target(
+        "release on disk",
+        ("audit_flow.sources.manifest", "audit_flow.collectors.openness"),
+        _loaded,
+        lambda: of_release("release.yaml"),
+        spoil_yaml,
+        files=True,
+    ),
+    Target(
+        "dvc ledger",
+        ("audit_flow.collectors.dvc_ledger",),
+        _ledger,
+        lambda: of_release("dvc.lock", "dvc.yaml"),
+        spoil_yaml,
+        files=True,
+    ),
+    Target(
+        "dvc file",
+        ("audit_flow.collectors.dvc_ledger",),
+        _dvc_file,
+        lambda: [Seed(DVC_FILE.encode(), "data.dvc")],
+        spoil_yaml,
+        files=True,
+    ),
+    Target(
+        "model card",
+        ("audit_flow.collectors.model_card",),
+        _card,
+        _card_seeds,
+        spoil_card,
+        files=True,
+    ),
+    Target(
+        "claims of a repository",
+        ("audit_flow.verify.claims",),
+        _claims,
+        _claims_seeds,
+        spoil_card,
+        files=True,
+    ),
+    Target(
+        "checksum list",
+        ("audit_flow.verify.claims",),
+        _sums,
+        lambda: [Seed(SUMS.encode(), "SHA256SUMS")],
+        spoil_bytes,
+        files=True,
+    ),
+    Target(
+        "model configuration",
+        ("audit_flow.verify.candidates",),
+        _config,
+        lambda: [Seed(b'{"hidden_size": 8, "rope": {"x": 1.5}}', "config.json")],
+        spoil_json,
+        files=True,
+    ),
+    Target(
+        "policy and suites",
+        (
+            "audit_flow.policy_file.load",
+            "audit_flow.policy_file.suites",
+            "audit_flow.gate.judge",
+            "audit_flow.checks.tables",
+        ),
+        _policy,
+        _policy_seeds,
+        spoil_yaml,
+        files=True,
+    ),
+    Target(
+        "policy cases",
+        ("audit_flow.policy_file.cases",),
+        _cases,
+        _cases_seeds,
+        spoil_yaml,
+        files=True,
+    ),
+    Target(
+        "trust file",
+        ("audit_flow.policy_file.trust",),
+        _trust,
+        lambda: [Seed(TRUST.encode(), "trust.yaml")],
+        spoil_yaml,
+        files=True,
+    ),
+)

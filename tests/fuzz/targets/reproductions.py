@@ -28,9 +28,12 @@ from tests.reproduce.tiny import CONFIG, ITEMS, SETTINGS, TASK, TOKENIZER
 
 ROWS = "".join(json.dumps(row) + "\n" for row in ITEMS).encode()
 COMPLETION: dict[str, Any] = {
-    "id": "x", "model": "adder", "system_fingerprint": "fp", "usage": {"completion_tokens": 3},
+    "id": "x",
+    "model": "adder",
+    "system_fingerprint": "fp",
+    "usage": {"completion_tokens": 3},
     "choices": [{"text": "2", "finish_reason": "stop", "index": 0}],
-}  # fmt: skip
+}
 TEMPLATE = "Question: {{question}}\n{% if choices %}{{ choices | join(', ') }}{% endif %}\nAnswer:"
 
 
@@ -113,17 +116,58 @@ def _run_seeds() -> Iterable[Seed]:
 
 
 REPRODUCTIONS = (
-    Target("task file", ("audit_flow.reproduce.task_file", "audit_flow.reproduce.confined"), _task, _task_seeds,
-           spoil_yaml, files=True),
-    Target("declared task", ("audit_flow.reproduce.declared_task",), _declared, _task_seeds, spoil_yaml, files=True),
-    Target("llama configuration", ("audit_flow.reproduce.llama_config",), _config, _model_seeds, spoil_json, files=True),
-    Target("tokenizer", ("audit_flow.reproduce.character_tokenizer",), _tokenizer, _tokenizer_seeds, spoil_json,
-           files=True),
-    Target("patterns of tasks", ("audit_flow.reproduce.task_file",), _pattern,
-           seeds_of("([0-9]+)", "#### (-?[0-9.,]+)", "(?i)answer: ([A-D])"), spoil_bytes),
-    Target("templates", ("audit_flow.reproduce.templates", "audit_flow.reproduce.jinja_check"), _template,
-           seeds_of(TEMPLATE, "{{question}} {{answer}}"), spoil_bytes),
-    Target("answers of an endpoint", ("audit_flow.reproduce.endpoint_client",), _endpoint,
-           seeds_of(json.dumps(COMPLETION)), spoil_json),
+    Target(
+        "task file",
+        ("audit_flow.reproduce.task_file", "audit_flow.reproduce.confined"),
+        _task,
+        _task_seeds,
+        spoil_yaml,
+        files=True,
+    ),
+    Target(
+        "declared task",
+        ("audit_flow.reproduce.declared_task",),
+        _declared,
+        _task_seeds,
+        spoil_yaml,
+        files=True,
+    ),
+    Target(
+        "llama configuration",
+        ("audit_flow.reproduce.llama_config",),
+        _config,
+        _model_seeds,
+        spoil_json,
+        files=True,
+    ),
+    Target(
+        "tokenizer",
+        ("audit_flow.reproduce.character_tokenizer",),
+        _tokenizer,
+        _tokenizer_seeds,
+        spoil_json,
+        files=True,
+    ),
+    Target(
+        "patterns of tasks",
+        ("audit_flow.reproduce.task_file",),
+        _pattern,
+        seeds_of("([0-9]+)", "#### (-?[0-9.,]+)", "(?i)answer: ([A-D])"),
+        spoil_bytes,
+    ),
+    Target(
+        "templates",
+        ("audit_flow.reproduce.templates", "audit_flow.reproduce.jinja_check"),
+        _template,
+        seeds_of(TEMPLATE, "{{question}} {{answer}}"),
+        spoil_bytes,
+    ),
+    Target(
+        "answers of an endpoint",
+        ("audit_flow.reproduce.endpoint_client",),
+        _endpoint,
+        seeds_of(json.dumps(COMPLETION)),
+        spoil_json,
+    ),
     Target("kept runs", ("audit_flow.reproduce.evidence_store",), _run, _run_seeds, spoil_json),
-)  # fmt: skip
+)

@@ -18,7 +18,6 @@ from audit_flow.approval.prefect_http import flow_runs, parse_answer
 from audit_flow.dashboard.forms import asked_in
 from audit_flow.dashboard.identity import Sessions, read_tokens
 from audit_flow.dashboard.searching import parse_query
-
 from tests.approval.cases import kept, verdict
 from tests.fuzz.facts import held
 from tests.fuzz.interface import Place, Seed, Target, seeds_of
@@ -26,9 +25,17 @@ from tests.fuzz.spoil_bytes import spoil_bytes
 from tests.fuzz.spoil_trees import spoil_json, spoil_lines
 
 KEY = b"k" * 32
-RUNS = [{"id": "0" * 8 + "-0000-0000-0000-" + "0" * 12, "name": "calm-fox", "state_type": "PAUSED", "tags":
-         ["audit-flow:record:" + "a" * 64, "x"], "state_name": "Suspended", "start_time": "2026-01-01T00:00:00Z",
-         "expected_start_time": None}]  # fmt: skip
+RUNS = [
+    {
+        "id": "0" * 8 + "-0000-0000-0000-" + "0" * 12,
+        "name": "calm-fox",
+        "state_type": "PAUSED",
+        "tags": ["audit-flow:record:" + "a" * 64, "x"],
+        "state_name": "Suspended",
+        "start_time": "2026-01-01T00:00:00Z",
+        "expected_start_time": None,
+    }
+]
 
 
 @cache
@@ -87,18 +94,59 @@ FORM = "decision=approve&reason=every+claim+holds&seen=none&" + "&".join(
 )
 
 REVIEWS = (
-    Target("history of reviews", ("audit_flow.approval.history", "audit_flow.approval.entry"), _read, _histories,
-           spoil_lines, files=True),
-    Target("entry of a review", ("audit_flow.approval.entry",), _entry,
-           lambda: [Seed(_history()["reviews.jsonl"].split(b"\n")[0])], spoil_json),
-    Target("head of reviews", ("audit_flow.approval.entry",), lambda data, place: parse_head(data),
-           lambda: [Seed(_history()["reviews.head.json"])], spoil_json, also=(ValueError, KeyError, TypeError)),
-    Target("answers of Prefect", ("audit_flow.approval.prefect_http",), _runs_of, seeds_of(json.dumps(RUNS)), spoil_json),
-    Target("cookies", ("audit_flow.dashboard.identity",), _cookie,
-           lambda: [Seed(Sessions(KEY).cookie(Sessions(KEY).fresh("ana")).encode())], spoil_bytes),
-    Target("tokens", ("audit_flow.dashboard.identity",), _tokens,
-           seeds_of(f"ana sha256:{'a' * 64}\n# more\n", name="tokens"), spoil_bytes, files=True),
-    Target("searches", ("audit_flow.dashboard.searching",), _query,
-           seeds_of("search=adder+7b&outcome=PASSED&page=2&size=50&every=1"), spoil_bytes),
-    Target("decisions in forms", ("audit_flow.dashboard.forms",), _form, seeds_of(FORM), spoil_bytes),
-)  # fmt: skip
+    Target(
+        "history of reviews",
+        ("audit_flow.approval.history", "audit_flow.approval.entry"),
+        _read,
+        _histories,
+        spoil_lines,
+        files=True,
+    ),
+    Target(
+        "entry of a review",
+        ("audit_flow.approval.entry",),
+        _entry,
+        lambda: [Seed(_history()["reviews.jsonl"].split(b"\n")[0])],
+        spoil_json,
+    ),
+    Target(
+        "head of reviews",
+        ("audit_flow.approval.entry",),
+        lambda data, place: parse_head(data),
+        lambda: [Seed(_history()["reviews.head.json"])],
+        spoil_json,
+        also=(ValueError, KeyError, TypeError),
+    ),
+    Target(
+        "answers of Prefect",
+        ("audit_flow.approval.prefect_http",),
+        _runs_of,
+        seeds_of(json.dumps(RUNS)),
+        spoil_json,
+    ),
+    Target(
+        "cookies",
+        ("audit_flow.dashboard.identity",),
+        _cookie,
+        lambda: [Seed(Sessions(KEY).cookie(Sessions(KEY).fresh("ana")).encode())],
+        spoil_bytes,
+    ),
+    Target(
+        "tokens",
+        ("audit_flow.dashboard.identity",),
+        _tokens,
+        seeds_of(f"ana sha256:{'a' * 64}\n# more\n", name="tokens"),
+        spoil_bytes,
+        files=True,
+    ),
+    Target(
+        "searches",
+        ("audit_flow.dashboard.searching",),
+        _query,
+        seeds_of("search=adder+7b&outcome=PASSED&page=2&size=50&every=1"),
+        spoil_bytes,
+    ),
+    Target(
+        "decisions in forms", ("audit_flow.dashboard.forms",), _form, seeds_of(FORM), spoil_bytes
+    ),
+)

@@ -9,7 +9,6 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-
 from audit_flow.collectors.signature import ModelFolder, verify_model
 from audit_flow.errors import SignatureError
 from audit_flow.model.trust import TrustedCertificate, TrustFile
@@ -93,16 +92,39 @@ def _payloads(kind: str) -> Callable[[], Iterable[Seed]]:
 _STATEMENT = {
     "_type": "https://in-toto.io/Statement/v1",
     "subject": [{"name": "results/r.json", "digest": {"sha256": "a" * 64}}],
-}  # fmt: skip
+}
 _OTHER = {
-    "oms": {**_STATEMENT, "predicateType": "https://model_signing/signature/v1.0", "predicate": {
-        "resources": [{"name": "w", "algorithm": "sha256", "digest": "b" * 64}],
-        "serialization": {"method": "files", "hash_type": "sha256", "allow_symlinks": False, "ignore_paths": []}}},
-    "evidence": {**_STATEMENT, "predicateType": "https://audit-flow.dev/evidence/v1",
-                 "predicate": {"weights": "a" * 64, "role": "evaluation"}},
-    "tensors": {**_STATEMENT, "predicateType": "https://audit-flow.dev/tensors/v1", "predicate": {"files": [
-        {"path": "m.safetensors", "tensors": [{"name": "w", "dtype": "F32", "shape": [1, 2], "sha256": "c" * 64}]}]}},
-}  # fmt: skip
+    "oms": {
+        **_STATEMENT,
+        "predicateType": "https://model_signing/signature/v1.0",
+        "predicate": {
+            "resources": [{"name": "w", "algorithm": "sha256", "digest": "b" * 64}],
+            "serialization": {
+                "method": "files",
+                "hash_type": "sha256",
+                "allow_symlinks": False,
+                "ignore_paths": [],
+            },
+        },
+    },
+    "evidence": {
+        **_STATEMENT,
+        "predicateType": "https://audit-flow.dev/evidence/v1",
+        "predicate": {"weights": "a" * 64, "role": "evaluation"},
+    },
+    "tensors": {
+        **_STATEMENT,
+        "predicateType": "https://audit-flow.dev/tensors/v1",
+        "predicate": {
+            "files": [
+                {
+                    "path": "m.safetensors",
+                    "tensors": [{"name": "w", "dtype": "F32", "shape": [1, 2], "sha256": "c" * 64}],
+                }
+            ]
+        },
+    },
+}
 
 
 def _parse(data: bytes, place: Place) -> None:
@@ -170,17 +192,58 @@ def _pems() -> Iterable[Seed]:
 
 
 SIGNATURES = (
-    Target("bundle", ("audit_flow.signing.bundle", "audit_flow.signing.certificate", "audit_flow.signing.fulcio"),
-           _parse, _bundles, spoil_bundle),
-    Target("verified bundle", ("audit_flow.signing.verify", "audit_flow.signing.log_inclusion",
-           "audit_flow.signing.log_body"), _verify, _conformance, spoil_bundle),
-    Target("signed model", ("audit_flow.collectors.signature", "audit_flow.signing.statement"), _model, _models,
-           spoil_bundle, files=True),
-    *(Target(f"{kind} statement", (module,), _statement, _payloads(kind), spoil_json) for kind, module in (
-        ("oms", "audit_flow.signing.statement"), ("evidence", "audit_flow.signing.evidence_statement"),
-        ("tensors", "audit_flow.signing.tensor_list"))),
+    Target(
+        "bundle",
+        (
+            "audit_flow.signing.bundle",
+            "audit_flow.signing.certificate",
+            "audit_flow.signing.fulcio",
+        ),
+        _parse,
+        _bundles,
+        spoil_bundle,
+    ),
+    Target(
+        "verified bundle",
+        (
+            "audit_flow.signing.verify",
+            "audit_flow.signing.log_inclusion",
+            "audit_flow.signing.log_body",
+        ),
+        _verify,
+        _conformance,
+        spoil_bundle,
+    ),
+    Target(
+        "signed model",
+        ("audit_flow.collectors.signature", "audit_flow.signing.statement"),
+        _model,
+        _models,
+        spoil_bundle,
+        files=True,
+    ),
+    *(
+        Target(f"{kind} statement", (module,), _statement, _payloads(kind), spoil_json)
+        for kind, module in (
+            ("oms", "audit_flow.signing.statement"),
+            ("evidence", "audit_flow.signing.evidence_statement"),
+            ("tensors", "audit_flow.signing.tensor_list"),
+        )
+    ),
     Target("certificate", ("audit_flow.signing.certificate",), _chain, _ders, spoil_bytes),
-    Target("public PEM", ("audit_flow.signing.keys", "audit_flow.signing.certificate"), _pem, _pems, spoil_bytes),
-    Target("private PEM", ("audit_flow.signing.keys",), _private, lambda: [Seed(pem_of(new_key()))], spoil_bytes),
+    Target(
+        "public PEM",
+        ("audit_flow.signing.keys", "audit_flow.signing.certificate"),
+        _pem,
+        _pems,
+        spoil_bytes,
+    ),
+    Target(
+        "private PEM",
+        ("audit_flow.signing.keys",),
+        _private,
+        lambda: [Seed(pem_of(new_key()))],
+        spoil_bytes,
+    ),
     Target("sigstore root", ("audit_flow.signing.sigstore_root",), _root, _roots, spoil_json),
-)  # fmt: skip
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import json
 from collections.abc import Iterable
@@ -25,17 +26,33 @@ from tests.fuzz.spoil_trees import spoil_json
 NOW = dt.datetime(2026, 5, 6, tzinfo=dt.UTC)
 ID, COMMIT, DIGEST = "0123456789abcdef" * 2, "c" * 40, "d" * 64
 _COMMON = {
-    "id": ID, "endpoint": "https://hub.example", "repo": "org/adder", "branch": "main", "parent": COMMIT,
-    "weights_sha256": DIGEST, "record_sha256": DIGEST, "policy_sha256": DIGEST, "verdict_sha256": DIGEST,
+    "id": ID,
+    "endpoint": "https://hub.example",
+    "repo": "org/adder",
+    "branch": "main",
+    "parent": COMMIT,
+    "weights_sha256": DIGEST,
+    "record_sha256": DIGEST,
+    "policy_sha256": DIGEST,
+    "verdict_sha256": DIGEST,
     "files": [{"path": "model.safetensors", "size": 10, "sha256": DIGEST}],
-}  # fmt: skip
+}
 CHECK = {
-    "mode": "full", "anonymous": True, "bytes_read": 10, "bytes_in_all": 10, "verdict": "PASSED",
-    "policy_sha256": DIGEST, "record_sha256": DIGEST,
-}  # fmt: skip
+    "mode": "full",
+    "anonymous": True,
+    "bytes_read": 10,
+    "bytes_in_all": 10,
+    "verdict": "PASSED",
+    "policy_sha256": DIGEST,
+    "record_sha256": DIGEST,
+}
 PUBLICATION = {
-    **_COMMON, "outcome": "PUBLISHED", "commit": COMMIT, "published_at": "2026-05-04T00:00:00Z", "check": CHECK,
-}  # fmt: skip
+    **_COMMON,
+    "outcome": "PUBLISHED",
+    "commit": COMMIT,
+    "published_at": "2026-05-04T00:00:00Z",
+    "check": CHECK,
+}
 PLAN = {
     **_COMMON,
     "title": "Adder",
@@ -44,9 +61,12 @@ PLAN = {
     "on_mismatch": "revert",
 }
 JOURNAL = {
-    "plan": PLAN, "phase": "checking", "commit": COMMIT, "published_at": "2026-05-04T00:00:00Z",
+    "plan": PLAN,
+    "phase": "checking",
+    "commit": COMMIT,
+    "published_at": "2026-05-04T00:00:00Z",
     "events": [{"at": "2026-05-04T00:00:00Z", "what": "committed"}],
-}  # fmt: skip
+}
 
 
 def _statement(data: bytes, place: Place) -> None:
@@ -65,13 +85,9 @@ def _attested(data: bytes, place: Place) -> None:
 
 @cache
 def _payloads() -> tuple[bytes, ...]:
-    import base64
-
-    found = []
-    for outcome in ("PASSED", "FAILED"):
-        for sealed in case(outcome).bundles:
-            found.append(base64.b64decode(json.loads(sealed.raw)["dsseEnvelope"]["payload"]))
-    return tuple(found)
+    signed = [sealed for outcome in ("PASSED", "FAILED") for sealed in case(outcome).bundles]
+    envelopes = (json.loads(sealed.raw)["dsseEnvelope"] for sealed in signed)
+    return tuple(base64.b64decode(envelope["payload"]) for envelope in envelopes)
 
 
 def _statements() -> Iterable[Seed]:
@@ -139,17 +155,59 @@ def _audit(noun: str) -> Iterable[Seed]:
 
 
 STATEMENTS = (
-    Target("attested statement", ("audit_flow.attestation.opened",), _statement, _statements, spoil_json),
-    Target("signed statement", ("audit_flow.attestation.opened", "audit_flow.signing.verify"), _signed, _statements,
-           spoil_json),
+    Target(
+        "attested statement",
+        ("audit_flow.attestation.opened",),
+        _statement,
+        _statements,
+        spoil_json,
+    ),
+    Target(
+        "signed statement",
+        ("audit_flow.attestation.opened", "audit_flow.signing.verify"),
+        _signed,
+        _statements,
+        spoil_json,
+    ),
     Target("attestation", ("audit_flow.attestation.opened",), _attested, _bundles, spoil_bundle),
-    Target("stored record", ("audit_flow.attestation.stored",), _record, lambda: _audit("record"), spoil_json),
-    Target("stored verdict", ("audit_flow.attestation.stored",), _verdict, lambda: _audit("verdict"), spoil_json),
-    Target("stored policy", ("audit_flow.attestation.stored", "audit_flow.gate.judge"), _policy,
-           lambda: _audit("policy"), spoil_json),
-    Target("publication", ("audit_flow.publish.statement",), _publication, _publications, spoil_json),
-    Target("publication journal", ("audit_flow.publish.journal",), _journal, _journals, spoil_json, files=True),
-    Target("record from MLflow", ("audit_flow.store.reader",), _stored,
-           lambda: [Seed(canonical_json(release("PASSED")[1]))], spoil_json),
+    Target(
+        "stored record",
+        ("audit_flow.attestation.stored",),
+        _record,
+        lambda: _audit("record"),
+        spoil_json,
+    ),
+    Target(
+        "stored verdict",
+        ("audit_flow.attestation.stored",),
+        _verdict,
+        lambda: _audit("verdict"),
+        spoil_json,
+    ),
+    Target(
+        "stored policy",
+        ("audit_flow.attestation.stored", "audit_flow.gate.judge"),
+        _policy,
+        lambda: _audit("policy"),
+        spoil_json,
+    ),
+    Target(
+        "publication", ("audit_flow.publish.statement",), _publication, _publications, spoil_json
+    ),
+    Target(
+        "publication journal",
+        ("audit_flow.publish.journal",),
+        _journal,
+        _journals,
+        spoil_json,
+        files=True,
+    ),
+    Target(
+        "record from MLflow",
+        ("audit_flow.store.reader",),
+        _stored,
+        lambda: [Seed(canonical_json(release("PASSED")[1]))],
+        spoil_json,
+    ),
     Target("seal from MLflow", ("audit_flow.store.reader",), _seal, _seals, spoil_json),
-)  # fmt: skip
+)

@@ -35,8 +35,10 @@ Trained on 1.5T tokens with 64 H100 GPUs in 3 weeks; 8B parameters; context of 1
 | GSM8K (8-shot) | 93.4% | - |
 """
 ROWS = (
-    '{"doc_id": 0, "doc": {"question": "1+1?", "choices": ["2", "3"]}, "target": "2", "text": "a b c"}\n'
-    '{"doc_id": 1, "doc": {"question": "2+2?"}, "target": "4", "messages": [{"content": "x"}], "n": NaN}\n'
+    '{"doc_id": 0, "doc": {"question": "1+1?", "choices": ["2", "3"]}, "target": "2", '
+    '"text": "a b c"}\n'
+    '{"doc_id": 1, "doc": {"question": "2+2?"}, "target": "4", '
+    '"messages": [{"content": "x"}], "n": NaN}\n'
 )
 CSV = 'step,loss,text\n1,2.5,"a, b"\n2,NaN,\n3,1e400,x\n'
 STATE = '{"log_history": [{"step": 1, "loss": 2.5}, {"step": 2, "loss": null}]}'
@@ -94,38 +96,104 @@ def _decontamination(data: bytes, place: Place) -> None:
 def _rows_seeds() -> list[Seed]:
     lines = ROWS.encode()
     return [
-        Seed(lines, "rows.jsonl"), Seed(b"[" + lines.strip().replace(b"\n", b",") + b"]", "rows.json"),
-        Seed(gzip.compress(lines), "rows.jsonl.gz"), Seed(b"plain text\nmore\n" * 20, "text.txt"),
-    ]  # fmt: skip
+        Seed(lines, "rows.jsonl"),
+        Seed(b"[" + lines.strip().replace(b"\n", b",") + b"]", "rows.json"),
+        Seed(gzip.compress(lines), "rows.jsonl.gz"),
+        Seed(b"plain text\nmore\n" * 20, "text.txt"),
+    ]
 
 
 def _table_seeds() -> list[Seed]:
     return [
-        Seed(CSV.encode(), "t.csv"), Seed(CSV.replace(",", "\t").encode(), "t.tsv"),
-        Seed(ROWS.encode(), "t.jsonl"), Seed(STATE.encode(), "t.json"),
-    ]  # fmt: skip
+        Seed(CSV.encode(), "t.csv"),
+        Seed(CSV.replace(",", "\t").encode(), "t.tsv"),
+        Seed(ROWS.encode(), "t.jsonl"),
+        Seed(STATE.encode(), "t.json"),
+    ]
 
 
 TEXTS = (
-    Target("announcement", ("audit_flow.collectors.announcement", "audit_flow.analysis.announcement_text"),
-           _announcement, seeds_of(DRAFT, name="draft.md"), spoil_bytes, files=True),
-    Target("tables in text", ("audit_flow.sources.text_tables",), _tables, seeds_of(DRAFT), spoil_bytes),
-    Target("moments, hosts and licences", ("audit_flow.sources.job_facts", "audit_flow.analysis.moments",
-           "audit_flow.analysis.licenses"), _moments,
-           seeds_of("2024-05-01T10:00:00+02:00 gpu[01-03,07],login1", "May 01 10:00:00 2024",
-                    "Apache License Version 2.0, January 2004", "1714557600.5"), spoil_bytes),
-    Target("written score", ("audit_flow.analysis.written",), _written,
-           seeds_of("93.40%", "0.934", "71.3 ± 0.4"), spoil_bytes, also=(ValueError,)),
-    Target("rows", ("audit_flow.sources.source_file",), lambda data, place: list(Rows(place.source)),
-           lambda: _rows_seeds()[:2], _spoil_rows, files=True),
-    Target("benchmark items", ("audit_flow.sources.benchmark_items",),
-           lambda data, place: read_items(place.source), lambda: _rows_seeds()[:2], _spoil_rows, files=True),
-    Target("training text", ("audit_flow.sources.training_text",),
-           lambda data, place: list(text_blocks(place.source, short=True)), _rows_seeds, _spoil_rows, files=True),
-    Target("expectation table", ("audit_flow.sources.expectations.tables",), _table, _table_seeds,
-           _spoil_rows, files=True),
-    Target("dataset", ("audit_flow.collectors.dataset_folders",), _dataset, lambda: _rows_seeds()[:2],
-           _spoil_rows, files=True),
-    Target("decontamination", ("audit_flow.collectors.decontamination",), _decontamination, _table_seeds,
-           _spoil_rows, files=True),
-)  # fmt: skip
+    Target(
+        "announcement",
+        ("audit_flow.collectors.announcement", "audit_flow.analysis.announcement_text"),
+        _announcement,
+        seeds_of(DRAFT, name="draft.md"),
+        spoil_bytes,
+        files=True,
+    ),
+    Target(
+        "tables in text", ("audit_flow.sources.text_tables",), _tables, seeds_of(DRAFT), spoil_bytes
+    ),
+    Target(
+        "moments, hosts and licences",
+        (
+            "audit_flow.sources.job_facts",
+            "audit_flow.analysis.moments",
+            "audit_flow.analysis.licenses",
+        ),
+        _moments,
+        seeds_of(
+            "2024-05-01T10:00:00+02:00 gpu[01-03,07],login1",
+            "May 01 10:00:00 2024",
+            "Apache License Version 2.0, January 2004",
+            "1714557600.5",
+        ),
+        spoil_bytes,
+    ),
+    Target(
+        "written score",
+        ("audit_flow.analysis.written",),
+        _written,
+        seeds_of("93.40%", "0.934", "71.3 ± 0.4"),
+        spoil_bytes,
+        also=(ValueError,),
+    ),
+    Target(
+        "rows",
+        ("audit_flow.sources.source_file",),
+        lambda data, place: list(Rows(place.source)),
+        lambda: _rows_seeds()[:2],
+        _spoil_rows,
+        files=True,
+    ),
+    Target(
+        "benchmark items",
+        ("audit_flow.sources.benchmark_items",),
+        lambda data, place: read_items(place.source),
+        lambda: _rows_seeds()[:2],
+        _spoil_rows,
+        files=True,
+    ),
+    Target(
+        "training text",
+        ("audit_flow.sources.training_text",),
+        lambda data, place: list(text_blocks(place.source, short=True)),
+        _rows_seeds,
+        _spoil_rows,
+        files=True,
+    ),
+    Target(
+        "expectation table",
+        ("audit_flow.sources.expectations.tables",),
+        _table,
+        _table_seeds,
+        _spoil_rows,
+        files=True,
+    ),
+    Target(
+        "dataset",
+        ("audit_flow.collectors.dataset_folders",),
+        _dataset,
+        lambda: _rows_seeds()[:2],
+        _spoil_rows,
+        files=True,
+    ),
+    Target(
+        "decontamination",
+        ("audit_flow.collectors.decontamination",),
+        _decontamination,
+        _table_seeds,
+        _spoil_rows,
+        files=True,
+    ),
+)

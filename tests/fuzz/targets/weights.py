@@ -30,8 +30,11 @@ from tests.release_parts import safetensors
 PLAIN = safetensors({"a.weight": b"x" * 32, "b.weight": b"y" * 16})
 INDEX = {
     "metadata": {"total_size": 48, "total_parameters": 48},
-    "weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"},
-}  # fmt: skip
+    "weight_map": {
+        "a": "model-00001-of-00002.safetensors",
+        "b": "model-00002-of-00002.safetensors",
+    },
+}
 
 
 def _header(data: bytes, place: Place) -> None:
@@ -117,16 +120,53 @@ def _pickle_seeds() -> Iterable[Seed]:
 
 
 WEIGHTS = (
-    Target("safetensors header", ("audit_flow.digests.safetensors",), _header, lambda: [Seed(PLAIN)], spoil_safetensors),
-    Target("safetensors file", ("audit_flow.digests.safetensors", "audit_flow.sources.ranges",
-           "audit_flow.collectors.weights"), _file, lambda: [Seed(PLAIN, "model.safetensors",
-           beside={"config.json": b"{}"})], spoil_safetensors, files=True),
-    Target("safetensors index", ("audit_flow.digests.safetensors_index",), _index,
-           seeds_of(json.dumps(INDEX)), spoil_json),
-    Target("fingerprint", ("audit_flow.sources.fingerprint",), _fingerprint,
-           _fingerprint_seeds, spoil_safetensors),
-    Target("tensors to compute with", ("audit_flow.reproduce.weights_file",), _tensors,
-           lambda: [Seed(_floats())], spoil_safetensors),
-    Target("files that could run code", ("audit_flow.digests.pickles",), _pickle, _pickle_seeds,
-           lambda rng, data, others: (spoil_zip if data[:2] == b"PK" else spoil_bytes)(rng, data, others)),
-)  # fmt: skip
+    Target(
+        "safetensors header",
+        ("audit_flow.digests.safetensors",),
+        _header,
+        lambda: [Seed(PLAIN)],
+        spoil_safetensors,
+    ),
+    Target(
+        "safetensors file",
+        (
+            "audit_flow.digests.safetensors",
+            "audit_flow.sources.ranges",
+            "audit_flow.collectors.weights",
+        ),
+        _file,
+        lambda: [Seed(PLAIN, "model.safetensors", beside={"config.json": b"{}"})],
+        spoil_safetensors,
+        files=True,
+    ),
+    Target(
+        "safetensors index",
+        ("audit_flow.digests.safetensors_index",),
+        _index,
+        seeds_of(json.dumps(INDEX)),
+        spoil_json,
+    ),
+    Target(
+        "fingerprint",
+        ("audit_flow.sources.fingerprint",),
+        _fingerprint,
+        _fingerprint_seeds,
+        spoil_safetensors,
+    ),
+    Target(
+        "tensors to compute with",
+        ("audit_flow.reproduce.weights_file",),
+        _tensors,
+        lambda: [Seed(_floats())],
+        spoil_safetensors,
+    ),
+    Target(
+        "files that could run code",
+        ("audit_flow.digests.pickles",),
+        _pickle,
+        _pickle_seeds,
+        lambda rng, data, others: (spoil_zip if data[:2] == b"PK" else spoil_bytes)(
+            rng, data, others
+        ),
+    ),
+)

@@ -82,10 +82,30 @@ def _files() -> Iterable[Seed]:
 _COVERS = ("audit_flow.gate.judge", "audit_flow.linking.graph", "audit_flow.checks.interface")
 WHOLE = (
     Target("record to verdict", _COVERS, _judge, _records, spoil_json, also=(ValidationError,)),
-    Target("record to reports", (*_COVERS, "audit_flow.report.html"), _show, _records, spoil_json,
-           also=(ValidationError,)),
-    Target("record to attestations", ("audit_flow.attestation.verdict",), _attest, _records, spoil_json,
-           also=(ValidationError,)),
-    Target("release to verdict", ("audit_flow.collectors.collect",), _collect, _files,
-           lambda rng, data, others: (spoil_card if data[:3] == b"---" else spoil_any)(rng, data, others), files=True),
-)  # fmt: skip
+    Target(
+        "record to reports",
+        (*_COVERS, "audit_flow.report.html"),
+        _show,
+        _records,
+        spoil_json,
+        also=(ValidationError,),
+    ),
+    Target(
+        "record to attestations",
+        ("audit_flow.attestation.verdict",),
+        _attest,
+        _records,
+        spoil_json,
+        also=(ValidationError,),
+    ),
+    Target(
+        "release to verdict",
+        ("audit_flow.collectors.collect",),
+        _collect,
+        _files,
+        lambda rng, data, others: (spoil_card if data[:3] == b"---" else spoil_any)(
+            rng, data, others
+        ),
+        files=True,
+    ),
+)
