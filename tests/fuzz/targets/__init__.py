@@ -1,6 +1,7 @@
 """Every target; a reader without one fails tests/house/test_fuzz_targets.py."""
 
 from tests.fuzz.interface import Target
+from tests.fuzz.targets.beside_releases import BESIDE
 from tests.fuzz.targets.documents import DOCUMENTS
 from tests.fuzz.targets.evidence import EVIDENCE
 from tests.fuzz.targets.hub import HUB
@@ -25,4 +26,5 @@ TARGETS: tuple[Target, ...] = (
     *REVIEWS,
     *REPRODUCTIONS,
     *WHOLE,
+    *BESIDE,
 )
