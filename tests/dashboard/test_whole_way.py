@@ -19,14 +19,14 @@ from tests.dashboard.chromium import chromium, looked_at
 from tests.dashboard.desk import Keys, command, copied, keys, running, token_file
 from tests.dashboard.served import ANA
 from tests.flows.pipeline import Pipeline
-from tests.hub.server import OWNER, HubServer
+from tests.hub.server import HubServer
 from tests.publish.releases import ATTRIBUTES, commits
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
-TOKEN, REPO = "hf_reviewed", "acme/digit-adder"
+TOKEN, REPO = "hf_reviewed", "audit-flow/digit-adder"
 PATIENCE, SECONDS = 120_000, 900
 
 
@@ -52,7 +52,7 @@ def browser() -> Iterator[Browser]:
 def test_one_release_is_refused_and_another_approved_resumed_and_published(
     browser: Browser, pipeline: Pipeline, hub_server: HubServer, tmp_path: Path
 ) -> None:
-    hub_server.add_token(OWNER, "write", token=TOKEN)
+    hub_server.add_token(REPO.partition("/")[0], "write", token=TOKEN)
     hub_server.add_repo(REPO, {".gitattributes": ATTRIBUTES})
     examples, who = copied(tmp_path), keys(tmp_path)
     command("audit", "examples/reflection-70b/release.yaml", env=pipeline.env, cwd=tmp_path,
