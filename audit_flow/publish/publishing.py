@@ -22,9 +22,9 @@ Audit = Callable[[], AuditResult]
 def look_at_target(target: Target, tokens: Tokens, named: str | None = None) -> str:
     """Return the head of the branch that is to be published to; only reads.
 
-    ``named`` is the repository that the manifest speaks of. Raises MissingEvidence where there is no
-    such branch or the token may not see it, InputError for another repository than the one that is
-    named, and for a private one without a token for the stranger's look.
+    ``named`` is the repository that the manifest speaks of. Raises MissingEvidence where there is
+    no such branch or the token may not see it, InputError for another repository than the one that
+    is named, and for a private one without a token for the stranger's look.
     """
     _meant_for(named, target.repo)
     reader = HubReader(target, tokens)
