@@ -26,7 +26,7 @@ TRAIN_LOCKED := $(TRAIN)/.locked-$(call SUM,requirements/uv.txt requirements/tra
 TRAIN_READY := $(TRAIN)/.installed-$(call SUM,pyproject.toml)
 
 TYPED := $(wildcard audit_flow flows tests benchmarks requirements examples/check.py)
-BENCHMARKS := benchmarks/digests/bench.py benchmarks/signing/measure.py benchmarks/verify/bench.py benchmarks/contamination/overlap.py benchmarks/scores/judge_claims.py benchmarks/scores/read_rows.py benchmarks/scores/error_rates.py
+BENCHMARKS := benchmarks/digests/bench.py benchmarks/signing/measure.py benchmarks/verify/bench.py benchmarks/flows/overhead.py benchmarks/contamination/overlap.py benchmarks/scores/judge_claims.py benchmarks/scores/read_rows.py benchmarks/scores/error_rates.py benchmarks/false_blocks/run.py benchmarks/scale/run.py
 PIP_INSTALL := -m pip install -qq --disable-pip-version-check --no-input --require-hashes
 PYTEST := -m pytest --timeout 600
 
@@ -43,7 +43,7 @@ unexport PYTHONHOME
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup audit test check test-slow test-train retrain bench fuzz tamper lock clean
+.PHONY: help setup audit test check test-slow test-train retrain incidents false-blocks bench fuzz tamper lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -71,6 +71,13 @@ test-train: $(TRAIN_READY)  ## the tests that need torch and transformers
 
 retrain: $(TRAIN_READY)  ## train the digit-adder example anew, every stage of dvc.yaml
 	PATH="$(CURDIR)/$(TRAIN)/bin:$$PATH" $(TRAIN)/bin/dvc repro --force --no-run-cache
+
+incidents: $(READY)  ## judge known incidents and false alarms, and made-up ones
+	$(BIN)/python benchmarks/incidents/run.py
+	$(BIN)/python benchmarks/incidents/synthetic.py
+
+false-blocks: $(READY)  ## how often honest releases are blocked, by the whole gate
+	$(BIN)/python benchmarks/false_blocks/run.py
 
 bench: $(READY)  ## the benchmarks, side by side with other tools
 	@set -e; for each in $(BENCHMARKS); do echo "== $$each"; $(BIN)/python $$each; done

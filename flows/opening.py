@@ -7,7 +7,7 @@ from pathlib import Path
 
 from audit_flow.cli.publish import read_token, terms_of
 from audit_flow.cli.signing_options import make_signer
-from audit_flow.digests import DigestCache
+from audit_flow.digests import HandedDigests
 from audit_flow.errors import InputError
 from audit_flow.model import TrustFile
 from audit_flow.policy_file import load_policy, load_trust
@@ -16,7 +16,7 @@ from audit_flow.reproduce.evidence_store import state_home
 from audit_flow.signing import KeySigner, Signer
 from audit_flow.sources.hub import parse_name
 from audit_flow.sources.manifest import Release, load
-from flows.values import Destination, Job, Signed, Signing
+from flows.values import Destination, Job, Share, Signed, Signing
 
 _BUNDLE = ".sigstore.json"
 
@@ -41,9 +41,9 @@ def tracking_uri(job: Job) -> str | None:
     return job.tracking_uri or os.environ.get("AUDIT_FLOW_TRACKING_URI")
 
 
-def digests() -> DigestCache:
-    """Return this account's digests of files that were not touched since."""
-    return DigestCache(state_home() / "digests")
+def digests(*handed: Share) -> HandedDigests:
+    """Return this account's digests of files that were not touched since, and those handed over."""
+    return HandedDigests(state_home() / "digests", (row for s in handed for row in s.rows))
 
 
 def signer_of(signing: Signing) -> Signer:
@@ -60,17 +60,23 @@ def signer_of(signing: Signing) -> Signer:
     )
 
 
+def target_of(to: Destination) -> tuple[Target, Tokens]:
+    """Return the branch that is published to, and whose tokens do it."""
+    name = parse_name(to.repo, to.endpoint)
+    return Target(name.endpoint, name.repo, to.branch), _tokens(to)
+
+
 def order_of(job: Job, to: Destination, signing: Signing, signed: Signed | None) -> Order:
     """Return what is to be published where; with ``signed``, only what that verdict is about."""
     policy, signer = load_policy(job.policy), signer_of(signing)
-    name = parse_name(to.repo, to.endpoint)
+    target, tokens = target_of(to)
     return Order(
         release=release_of(job),
         policy=policy,
         stranger=load_policy(to.stranger_policy),
         signer=signer,
-        target=Target(name.endpoint, name.repo, to.branch),
-        tokens=_tokens(to),
+        target=target,
+        tokens=tokens,
         terms=terms_of(policy, to.check),
         signed=_signed(signed, signer, job),
         replace=to.replace,

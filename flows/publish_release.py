@@ -23,6 +23,8 @@ def publish_release(  # noqa: PLR0913, PLR0917 - one parameter for each choice o
     endpoint: Url | None = None,
     stranger_policy: Text = "third-party",
     replace: bool = False,
+    token_file: Text | None = None,
+    read_token_file: Text | None = None,
     signing: Signing = Signing(),  # noqa: B008 - frozen
 ) -> State[Any]:
     """Audit, sign and publish: only what PASSED, in one commit, looked at again as a stranger.
@@ -37,6 +39,8 @@ def publish_release(  # noqa: PLR0913, PLR0917 - one parameter for each choice o
         endpoint=endpoint,
         stranger_policy=stranger_policy,
         replace=replace,
+        token_file=token_file,
+        read_token_file=read_token_file,
     )
     found = audited(job)
     where = recorded(job, found)

@@ -13,6 +13,7 @@ from flows.publishing import attested, published
 from flows.reviewing import approved
 from flows.runner import task_runner
 from flows.states import end_state, shut
+from flows.tasks import look_task
 from flows.values import Branch, Destination, Job, Repo, Signing, Text, Url
 
 _WEEK = 7 * 24 * 3600
@@ -29,6 +30,8 @@ def release(  # noqa: PLR0913, PLR0917 - one parameter for each choice of the op
     endpoint: Url | None = None,
     stranger_policy: Text = "third-party",
     replace: bool = False,
+    token_file: Text | None = None,
+    read_token_file: Text | None = None,
     signing: Signing = Signing(),  # noqa: B008 - frozen
     review_seconds: Seconds = _WEEK,
 ) -> State[Any]:
@@ -45,11 +48,14 @@ def release(  # noqa: PLR0913, PLR0917 - one parameter for each choice of the op
         endpoint=endpoint,
         stranger_policy=stranger_policy,
         replace=replace,
+        token_file=token_file,
+        read_token_file=read_token_file,
     )
     found = audited(job)
     where = recorded(job, found)
     if found.verdict.outcome != "PASSED":
         return end_state(found.verdict, where)
+    look_task(job, to)
     signed = attested(job, found, signing)
     try:
         approved(job, found, signing, review_seconds)

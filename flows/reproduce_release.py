@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from typing import Any
 
 from prefect import State, flow, task
@@ -29,7 +30,7 @@ def reproduce_task(job: Job) -> tuple[str, ...]:
     if not entries:
         return ()
     alone = release.manifest.model_copy(update={"reproduce": entries})
-    one = type(release)(release.path, alone, release.folder)
+    one = replace(release, manifest=alone)
     planned = plan_all(one, Choice(_harness()), store)
     results = run_all(one, planned, store, False, _silent)
     return tuple(

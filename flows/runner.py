@@ -12,7 +12,10 @@ from typing import Any
 from audit_flow.errors import InputError
 
 VARIABLE = "AUDIT_FLOW_TASK_RUNNER"
+SHARE = "AUDIT_FLOW_SHARE_BYTES"
 _WORKERS = 2
+# A share takes seconds to read: what a task costs is lost in it.
+_SHARE_BYTES = 4 * 1024**3
 
 
 def task_runner(named: str | None = None) -> Any:
@@ -30,6 +33,24 @@ def task_runner(named: str | None = None) -> Any:
     raise InputError(
         f"{VARIABLE}={text}", expected="threads, dask, dask:ADDRESS, ray or ray:ADDRESS"
     )
+
+
+def share_bytes() -> int:
+    """Return how many bytes of files one task hashes; raises InputError for no such number."""
+    text = os.environ.get(SHARE) or str(_SHARE_BYTES)
+    if not text.isdecimal() or int(text) < 1:
+        raise InputError(f"{SHARE}={text[:100]}", expected="a number of bytes, 1 or more")
+    return int(text)
+
+
+def threads_of_each(tasks: int) -> int | None:
+    """Return how many threads one of several tasks takes; None: all that its machine has.
+
+    Threads of one worker share its cores; the tasks of a cluster don't know of each other.
+    """
+    if (os.environ.get(VARIABLE) or "threads") != "threads":
+        return None
+    return max(1, (os.cpu_count() or _WORKERS) // max(1, tasks))
 
 
 def _dask(address: str) -> Any:

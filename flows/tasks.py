@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 from prefect import task
@@ -10,21 +11,19 @@ from prefect import task
 from audit_flow.approval import Answer, Entry, History, take
 from audit_flow.attestation import attest, judge_urn, judged, write_folder
 from audit_flow.audit import gather
-from audit_flow.checks.tables import suites_of
 from audit_flow.cli.writing import write_whole
-from audit_flow.collectors import hash_release
-from audit_flow.collectors.tables import started
+from audit_flow.collectors import hash_release, hash_share
 from audit_flow.errors import InputError, PublishError, RecordError
 from audit_flow.gate import judge
 from audit_flow.linking import link
 from audit_flow.model import LineageRecord, Verdict, canonical_json
 from audit_flow.policy_file import load_policy
-from audit_flow.publish import publish
+from audit_flow.publish import look_at_target, publish
 from audit_flow.report import AuditResult, render
 from audit_flow.reproduce import reproductions
 from audit_flow.reproduce.evidence_store import operator_store
-from audit_flow.store import Stored, record_audit, warm_up
-from flows import opening
+from audit_flow.store import Stored, record_audit
+from flows import ahead, opening
 from flows.caching import FRESH, RETRIES, by_content, kept, once_a_run, only
 from flows.values import (
     Audited,
@@ -34,6 +33,7 @@ from flows.values import (
     Job,
     Measured,
     Published,
+    Share,
     Signed,
     Signing,
 )
@@ -42,11 +42,21 @@ _STORE: dict[str, Any] = {**RETRIES, "retry_condition_fn": only(RecordError)}
 _HUB: dict[str, Any] = {**RETRIES, "retry_condition_fn": only(PublishError)}
 
 
+@task(name="hash-share", task_run_name="hash-share-{number}", **FRESH)
+def hash_share_task(job: Job, number: int, names: tuple[str, ...], threads: int | None) -> Share:
+    """Hash some of the files that the audit will read; return their digests, to be handed on."""
+    del number
+    known = opening.digests()
+    hash_share(opening.release_of(job), names, known, threads)
+    return Share(rows=known.rows)
+
+
 @task(name="hash", **FRESH)
-def hash_task(job: Job) -> Hashed:
-    """Hash what the audit will read; files that were not touched since are not read again."""
-    root = hash_release(opening.release_of(job), cache=opening.digests())
-    return Hashed(weights_sha256=root)
+def hash_task(job: Job, shares: list[Share]) -> Hashed:
+    """Hash what the audit will read; what a share holds, or was not touched, is not read again."""
+    known = opening.digests(*shares)
+    root = hash_release(opening.release_of(job), cache=known)
+    return Hashed(weights_sha256=root, handed=Share(rows=known.rows) if shares else Share())
 
 
 @task(name="measure", task_run_name="measure-{number}", tags=["measure"], **kept(by_content))
@@ -55,21 +65,20 @@ def measure_task(job: Job, number: int, hashed: Hashed) -> Measured:
     release = opening.release_of(job)
     entry = release.manifest.reproduce[number]
     alone = release.manifest.model_copy(update={"reproduce": [entry]})
-    one = type(release)(release.path, alone, release.folder)
+    one = replace(release, manifest=alone)
     return Measured(evidence=reproductions(one, root=hashed.weights_sha256))
 
 
 @task(name="collect", **FRESH)
-def collect_task(job: Job, measured: list[Measured]) -> Gathered:
+def collect_task(job: Job, hashed: Hashed, measured: list[Measured]) -> Gathered:
     """Collect everything that the manifest and the ledger name."""
     release, rules = opening.release_of(job), load_policy(job.policy)
-    # Great Expectations takes seconds to start: it does so while files are read.
-    with started(suites_of(rules)) as tables:
+    with ahead.tables_of(job, rules) as tables:
         found = gather(
             release,
             rules,
             [e for m in measured for e in m.evidence],
-            cache=opening.digests(),
+            cache=opening.digests(hashed.handed),
             tables=tables,
             trust=opening.trust_of(job.trust),
         )
@@ -88,21 +97,19 @@ def judge_task(job: Job, record: LineageRecord) -> Verdict:
     return judge(record, load_policy(job.policy))
 
 
-@task(name="open-store", **FRESH)
-def open_store(job: Job) -> None:
-    """Open the store of records while the evaluations run: MLflow takes seconds to start."""
-    warm_up(opening.tracking_uri(job), opening.beside(job))
-
-
 @task(name="record", **_STORE, **FRESH)
 def record_task(job: Job, audited: Audited) -> Stored:
     """Record an audit in MLflow, as the command line does; the same audit is found again."""
     result = AuditResult(record=audited.record, verdict=audited.verdict)
     forms = {"json": "report.json", "html": "report.html", "text": "report.txt"}
+    files = {name: render(form, result).encode() for form, name in forms.items()}
+    with ahead.recorder_of(job) as beside:
+        if beside is not None:
+            return beside.record(audited.record, audited.verdict, files)
     return record_audit(
         audited.record,
         audited.verdict,
-        {name: render(form, result).encode() for form, name in forms.items()},
+        files,
         tracking_uri=opening.tracking_uri(job),
         default_root=opening.beside(job),
     )
@@ -138,6 +145,13 @@ def review_task(job: Job, answer: Answer, verdict: Verdict, signing: Signing) ->
 def reviews_of(job: Job) -> History:
     """Return the history of reviews beside the store of records; the dashboard's is the same."""
     return History(opening.beside(job) / "reviews")
+
+
+@task(name="look-at-target", **_HUB, **FRESH)
+def look_task(job: Job, to: Destination) -> str:
+    """Look whether the branch is there and may be seen: nobody reviews what can't be published."""
+    named = opening.release_of(job).manifest.release.hub_id
+    return look_at_target(*opening.target_of(to), named)
 
 
 @task(name="publish", tags=["publish"], **_HUB, **FRESH)

@@ -8,8 +8,6 @@ from pydantic import Field
 
 from audit_flow.model import Claim, Evidence, Frozen, LineageRecord, Publication, Subject, Verdict
 from audit_flow.model.base import Sha256Hex, Words
-from audit_flow.model.hub_facts import CommitId
-from audit_flow.verify.watching import Change
 
 Text = Annotated[str, Field(min_length=1, max_length=4096)]
 Repo = Annotated[str, Field(pattern=r"^[\w.-]{1,96}/[\w.-]{1,96}$", description="ORG/NAME")]
@@ -59,10 +57,17 @@ class Destination(Frozen):
     replace: bool = False
 
 
+class Share(Frozen):
+    """What one task has hashed, to be handed on: rows of ``audit_flow.digests.HandedDigests``."""
+
+    rows: tuple[tuple[str, str, str], ...] = ()
+
+
 class Hashed(Frozen):
-    """The root digest of the released weights, where they could be read."""
+    """The root digest of the released weights, where they could be read; what tasks handed on."""
 
     weights_sha256: Sha256Hex | None = None
+    handed: Share = Share()
 
 
 class Measured(Frozen):
@@ -101,16 +106,6 @@ class Published(Frozen):
     statement: str | None = None
     repeated: bool = False
     problems: tuple[Words, ...] = ()
-
-
-class Watched(Frozen):
-    """A published repository as it is now, beside how it was."""
-
-    repo: str
-    commit: CommitId
-    audited: Audited
-    since: CommitId | None = None
-    changes: tuple[Change, ...] = ()
 
 
 NOUNS: dict[str, type[Frozen]] = {noun.__name__: noun for noun in (Measured, Signed, Published)}

@@ -10,7 +10,15 @@ from prefect import State, flow, task
 from audit_flow.attestation.stored import parse
 from audit_flow.cli.writing import write_whole
 from audit_flow.errors import EvidenceError
-from audit_flow.model import HubListing, LineageRecord, Verdict, canonical_json, sha256_hex
+from audit_flow.model import (
+    Frozen,
+    HubListing,
+    LineageRecord,
+    Verdict,
+    canonical_json,
+    sha256_hex,
+)
+from audit_flow.model.hub_facts import CommitId
 from audit_flow.reproduce.evidence_store import state_home
 from audit_flow.sources.folder import MIB, Folder
 from audit_flow.verify.watching import Change, changes
@@ -18,10 +26,20 @@ from flows.caching import FRESH
 from flows.runner import task_runner
 from flows.shown import show
 from flows.states import passed, shut, tell, tell_gate
-from flows.values import Audited, Repo, Text, Url, Watched
+from flows.values import Audited, Repo, Text, Url
 from flows.verify_release import verify_task
 
 _MAX_BYTES = 512 * MIB
+
+
+class Watched(Frozen):
+    """A published repository as it is now, beside how it was."""
+
+    repo: str
+    commit: CommitId
+    audited: Audited
+    since: CommitId | None = None
+    changes: tuple[Change, ...] = ()
 
 
 @task(name="compare", **FRESH)

@@ -8,15 +8,16 @@ entry goes into the index of the audits, and an entry may be signed.
 from __future__ import annotations
 
 import base64
+import errno
 import fcntl
 import os
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from audit_flow import durable
 from audit_flow.approval.entry import (
     MAX_LINE,
     START,
@@ -57,7 +58,7 @@ class History:
         """Return every review, oldest first, each hashed again; raises ApprovalError."""
         if not self.lines.exists() and not self.head.exists():
             return ()
-        with self._locked(fcntl.LOCK_SH):
+        with self._locked(fcntl.LOCK_SH, os.O_RDONLY):
             return self._proven()
 
     def append(self, judge: Judge, signer: Signer | None = None) -> Entry:
@@ -69,7 +70,7 @@ class History:
         with self._locked(fcntl.LOCK_EX):
             entries = self._proven()
             entry = _next(entries, judge(entries), signer)
-            self._write(entry)
+            self._write(entry, entries)
             return entry
 
     def _proven(self) -> tuple[Entry, ...]:
@@ -105,35 +106,52 @@ class History:
         # What follows the last line feed was never written whole: no review that anyone was told.
         return self.lines.read_bytes().split(b"\n")[:-1]
 
-    def _write(self, entry: Entry) -> None:
+    def _write(self, entry: Entry, before: tuple[Entry, ...]) -> None:
         line = entry.line + b"\n"
         if len(line) > MAX_LINE:
             raise ApprovalError(f"a review of {len(line)} bytes", expected=f"at most {MAX_LINE}")
         try:
+            if before:
+                # A writer that was killed may have left the head one behind: never two.
+                self._name(before[-1])
             self._append(line)
-            _replace(self.head, head_line(entry.number, entry.sha256))
+            try:
+                self._name(entry)
+            except OSError:
+                # Who is told that it was not written will decide again.
+                os.truncate(self.lines, self.lines.stat().st_size - len(line))
+                raise
         except OSError as error:
             raise ApprovalError(
                 f"can't write the review: {error.strerror}", where=str(self.lines),
                 remedy="Free the space or the rights, look whether it was written, decide again.",
             ) from error  # fmt: skip
 
+    def _name(self, entry: Entry) -> None:
+        """Name the last entry in the head file, unless it is named there; raises OSError."""
+        head = head_line(entry.number, entry.sha256)
+        if not self.head.exists() or self.head.read_bytes() != head:
+            durable.write(self.head, head)
+
     def _append(self, line: bytes) -> None:
         handle = os.open(self.lines, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             end = sum(len(whole) + 1 for whole in self._whole_lines())
             os.ftruncate(handle, end)
-            if os.pwrite(handle, line, end) != len(line):
-                raise OSError(28, "the disk is full")
-            os.fsync(handle)
+            try:
+                if os.pwrite(handle, line, end) != len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(handle)
+            except OSError:
+                os.ftruncate(handle, end)
+                raise
         finally:
             os.close(handle)
 
     @contextmanager
-    def _locked(self, how: int) -> Iterator[None]:
+    def _locked(self, how: int, access: int = os.O_RDWR | os.O_CREAT) -> Iterator[None]:
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.folder / "reviews.lock", os.O_RDWR | os.O_CREAT, 0o600)
+            handle = self._lock_file(access)
         except OSError as error:
             raise ApprovalError(
                 f"the history of reviews can't be opened: {error.strerror}", where=str(self.folder)
@@ -143,6 +161,15 @@ class History:
             yield
         finally:
             os.close(handle)
+
+    def _lock_file(self, access: int) -> int:
+        place = self.folder / "reviews.lock"
+        if access == os.O_RDONLY:
+            # A history may be looked at where it can't be added to.
+            with suppress(FileNotFoundError):
+                return os.open(place, access)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return os.open(place, os.O_RDWR | os.O_CREAT, 0o600)
 
 
 def _next(entries: tuple[Entry, ...], review: Review, signer: Signer | None) -> Entry:
@@ -154,12 +181,3 @@ def _next(entries: tuple[Entry, ...], review: Review, signer: Signer | None) -> 
         review=review,
         signature=base64.b64encode(bundle).decode() if bundle else None,
     )
-
-
-def _replace(path: Path, data: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    Path(name).replace(path)

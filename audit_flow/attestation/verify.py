@@ -216,6 +216,9 @@ def _time(opened: Sequence[Opened], facts: Facts, at: dt.datetime) -> Told:
     signed = [o.signed_at for o in opened if o.signed_at]
     if signed and judged_at > min(signed) + CLOCKS_DIFFER:
         return Told(Outcome.FAILED, f"judged at {facts.time}, signed at {timestamp(min(signed))}")
+    if signed and max(signed) > at + CLOCKS_DIFFER:
+        told = f"signed at {timestamp(max(signed))}, by a trusted time; the clock here says"
+        return Told(Outcome.UNPROVEN, f"{told} {timestamp(at)}: set it")
     return Told(Outcome.PASSED, f"judged at {facts.time}")
 
 

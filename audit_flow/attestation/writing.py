@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from audit_flow import durable
 from audit_flow.attestation.interface import Judgement
 from audit_flow.attestation.kinds import statements
 from audit_flow.attestation.opened import SUFFIX
@@ -53,18 +51,13 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
         )  # fmt: skip
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".tmp"))
+        with durable.folder_being_made(folder) as fresh:
+            for name, data in files.items():
+                _write(fresh / name, data)
+            fresh.chmod(0o755)
+            durable.put_folder(fresh, folder)
     except OSError as error:
         raise InputError(f"can't write {folder}: {error.strerror}") from error
-    try:
-        for name, data in files.items():
-            _write(fresh / name, data)
-        fresh.chmod(0o755)
-        _put_in_place(fresh, folder)
-    except OSError as error:
-        raise InputError(f"can't write {folder}: {error.strerror}") from error
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def _foreign(folder: Path) -> list[str]:
@@ -79,18 +72,3 @@ def _write(path: Path, data: bytes) -> None:
         stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())
-
-
-def _put_in_place(fresh: Path, folder: Path) -> None:
-    if not folder.exists():
-        fresh.rename(folder)
-        return
-    aside = fresh.with_name(f"{fresh.name}.old")
-    folder.rename(aside)
-    try:
-        fresh.rename(folder)
-    except OSError:
-        with contextlib.suppress(OSError):
-            aside.rename(folder)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)

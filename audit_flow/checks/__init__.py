@@ -13,6 +13,7 @@ from audit_flow.checks.contamination import (
     DecontaminationShown,
 )
 from audit_flow.checks.evidence import EvidencePresent
+from audit_flow.checks.findings import PublishedFindings, PublishedScores, SmallDifferences
 from audit_flow.checks.history import CardClaimsUnchanged, ShardsOfOneUpload, WeightsUnchanged
 from audit_flow.checks.hub import BytesRead, HubConsistent
 from audit_flow.checks.interface import Check, Result
@@ -26,6 +27,7 @@ from audit_flow.checks.score_reporting import (
 )
 from audit_flow.checks.score_runs import AboveClaim, RunsRecounted, ScoresPossible, StandardErrors
 from audit_flow.checks.scores import ScoresReproduced
+from audit_flow.checks.served_rows import ProvidersAccepted
 from audit_flow.checks.serving import SameModelServed
 from audit_flow.checks.signatures import (
     SignaturesEvidence,
@@ -83,6 +85,10 @@ CHECKS: tuple[Check, ...] = (
     SignaturesEvidence(),
     AttestedVerdictHolds(),
     SameModelServed(),
+    ProvidersAccepted(),
+    PublishedScores(),
+    PublishedFindings(),
+    SmallDifferences(),
     HubConsistent(),
     BytesRead(),
     WeightsUnchanged(),

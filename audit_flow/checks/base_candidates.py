@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from audit_flow.checks.interface import Result, failed, passed, unproven
+from audit_flow.checks.interface import Result, base_edge, failed, passed, unproven
 from audit_flow.model import (
     BaseCandidate,
     BaseModelClaim,
@@ -16,12 +16,14 @@ from audit_flow.model import (
 
 
 class CandidateParams(Frozen):
-    """``required`` says that a claimed base is to be shown by a candidate's weights.
+    """``required`` says that a claimed base is to be shown; else it can only be contradicted.
 
-    Where it is not, the ledger proves the base, and candidates can only contradict it.
+    ``ledger`` says that, where weights could not be compared at all, the base's digest among the
+    inputs of the job shows it. Weights that were compared and do not tell are not made up for.
     """
 
     required: bool = True
+    ledger: bool = False
 
 
 class BaseCandidates:
@@ -47,7 +49,7 @@ class BaseCandidates:
                          "no contradiction", "nothing to compare")  # fmt: skip
             return
         for claim in claims:
-            yield _by_bits(claim, candidates) or _judge(claim, candidates, compared, params)
+            yield _by_bits(claim, candidates) or _judge(claim, record, params)
         if not claims:
             told = [*map(_told, candidates), *map(_compared, compared)]
             yield passed(
@@ -74,22 +76,32 @@ def _by_bits(claim: BaseModelClaim, candidates: Sequence[BaseCandidate]) -> Resu
     return None
 
 
-def _judge(
-    claim: BaseModelClaim,
-    candidates: Sequence[BaseCandidate],
-    compared: Sequence[WeightComparison],
-    params: CandidateParams,
-) -> Result:
+def _judge(claim: BaseModelClaim, record: LineageRecord, params: CandidateParams) -> Result:
+    candidates, compared = list(record.of(BaseCandidate)), list(record.of(WeightComparison))
     named = [c for c in compared if _is_named(c.candidate, claim)]
-    if named:
+    if named and (named[0].tests or named[0].decision != "not decided"):
         return _by_weights(claim, named[0], compared, params)
     evidence = tuple(c.id for c in (*candidates, *compared))
     told = "; ".join([*map(_told, candidates), *map(_compared, compared)])
     words = "no candidate of this name was compared"
-    if any(_is_named(c.name, claim) for c in candidates):
+    if named:
+        words = f"the weights could not be compared: {named[0].reason}"
+    elif any(_is_named(c.name, claim) for c in candidates):
         words = "configuration, tokenizer and shapes do not prove a base model"
-    return unproven(claim.id, words, f"{claim.base}, shown by its weights",
-                    told or "no candidate was compared", *evidence)  # fmt: skip
+    expected = f"{claim.base}, shown by its weights"
+    related = any(c.decision == "related" for c in compared)
+    edge = base_edge(record) if params.ledger and not related else None
+    if edge is not None:
+        return passed(
+            claim.id, f"{words}; by the ledger the job read exactly the base model's bytes",
+            f"{expected}, or by the ledger where they can't be compared",
+            f"{edge.source} used by {edge.target}; {told or 'no candidate was compared'}",
+            edge.source, edge.target, *evidence,
+        )  # fmt: skip
+    if named and not params.required:
+        return passed(claim.id, f"{words}; no more is required", "no contradiction",
+                      told, *evidence)  # fmt: skip
+    return unproven(claim.id, words, expected, told or "no candidate was compared", *evidence)
 
 
 def _by_weights(
@@ -156,6 +168,7 @@ def _compared(found: WeightComparison) -> str:
     )  # fmt: skip
     parts = [
         f"{found.candidate}: {found.decision}",
+        _origin(found),
         f"p ≤ 10^{found.log10_p:.1f} over {len(found.tests)} tests" if found.tests else "",
         f"({tests})" if tests else "",
         _duels(found),
@@ -164,6 +177,13 @@ def _compared(found: WeightComparison) -> str:
         f"not assessed: {'; '.join(found.not_assessed[:3])}" if found.not_assessed else "",
     ]
     return ", ".join(p for p in parts if p)
+
+
+def _origin(found: WeightComparison) -> str:
+    if not found.from_fingerprint:
+        return ""
+    digest = f"sha256:{found.sha256[:16]}…" if found.sha256 else "of no digest"
+    return f"known by a fingerprint ({digest}; {found.origin or 'nothing shows who made it'})"
 
 
 def _duels(found: WeightComparison) -> str:

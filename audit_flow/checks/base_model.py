@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from audit_flow.checks.interface import NoParams, Result, failed, gap_result, passed, unproven
+from audit_flow.checks.interface import (
+    NoParams,
+    Result,
+    base_edge,
+    failed,
+    gap_result,
+    passed,
+    unproven,
+)
 from audit_flow.model import (
     BaseModelClaim,
     ClaimKind,
@@ -49,8 +57,8 @@ def _judge(claim: BaseModelClaim, record: LineageRecord) -> Result:
         told = {"about": claim.id, "actual": f"{gap.about}: {gap.actual}"}
         return gap_result(gap).model_copy(update=told)
     bases = [w for w in record.of(WeightsDigest) if w.role == "base"]
-    used = [x for x in record.links if x.relation == "used" and bases and x.source == bases[0].id]
-    if not used:
+    edge = base_edge(record)
+    if edge is None:
         return unproven(
             claim.id, "nothing ties the base model to the weights",
             f"{claim.base} among the inputs of the training job, by digest",
@@ -64,7 +72,7 @@ def _judge(claim: BaseModelClaim, record: LineageRecord) -> Result:
         )  # fmt: skip
     return passed(
         claim.id, "the base model's digest is an input of the training job", claim.base,
-        f"sha256:{bases[0].root_sha256} used by {used[0].target}", bases[0].id, used[0].target,
+        f"sha256:{bases[0].root_sha256} used by {edge.target}", edge.source, edge.target,
     )  # fmt: skip
 
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from audit_flow.model import ClaimKind, Frozen, Gap, LineageRecord, Outcome, ScoreComparison
+from audit_flow.model import (
+    ClaimKind,
+    Frozen,
+    Gap,
+    LineageRecord,
+    Link,
+    Outcome,
+    ScoreComparison,
+    WeightsDigest,
+)
 
 
 class Result(Frozen):
@@ -119,3 +128,12 @@ def gap_result(gap: Gap) -> Result:
     result = make(gap.about, message, gap.expected, gap.actual, *gap.evidence)
     by_digest = gap.contradicted and gap.name not in _NOT_BY_DIGEST
     return result.model_copy(update={"waivable": not by_digest})
+
+
+def base_edge(record: LineageRecord) -> Link | None:
+    """Return the edge by which a job read all of the base's bytes; None where a gap is about it."""
+    if any(gap.topic == "base-model" for gap in record.gaps):
+        return None
+    bases = {w.id for w in record.of(WeightsDigest) if w.role == "base"}
+    edges = (x for x in record.links if x.relation == "used" and x.source in bases)
+    return next(edges, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
     from audit_flow.dashboard import Settings
     from audit_flow.dashboard.identity import Proxy
     from audit_flow.dashboard.settings import Root
-    from audit_flow.signing import Signer
+    from audit_flow.model import TrustFile
+    from audit_flow.signing import KeySigner
 
 _FILE = click.Path(path_type=Path)
 
@@ -36,12 +38,16 @@ _FILE = click.Path(path_type=Path)
               help="The header in which a reverse proxy names the visitor.")  # fmt: skip
 @click.option("--proxy-secret", type=_FILE, metavar="FILE",
               help="What the proxy sends as X-Audit-Flow-Proxy-Secret.")  # fmt: skip
+@click.option("--proxy-address", "networks", multiple=True, metavar="ADDRESS",
+              help="An address or network that the proxy asks from; may be repeated.")  # fmt: skip
 @click.option("--hub", "hubs", multiple=True, metavar="URL",
               help="A Hub to verify on  [default: HF_ENDPOINT, or huggingface.co]")  # fmt: skip
 @click.option("--policy", default="third-party", show_default=True,
               help="The policy of the Verify page.")  # fmt: skip
 @click.option("--prefect-api", metavar="URL", help="Show and resume the runs of this Prefect.")
 @click.option("--sign-key", type=_FILE, metavar="PEM", help="Sign each review with this key.")
+@click.option("--trust", type=_FILE, help="A trust file: whose signatures on reviews (role review) "
+              "and publications (role verdict) count.")  # fmt: skip
 def dashboard(releases: tuple[Path, ...], **options: Any) -> int:
     """Show audits in a browser, on this machine, and take reviewers' decisions.
 
@@ -99,10 +105,14 @@ def _settings(releases: tuple[Path, ...], options: dict[str, Any]) -> Settings:
     from audit_flow.approval import PrefectHttp
     from audit_flow.dashboard import Settings
     from audit_flow.dashboard.identity import read_tokens
+    from audit_flow.model import TrustFile
+    from audit_flow.policy_file import load_trust
+    from audit_flow.reproduce.evidence_store import state_home
 
     api = options["prefect_api"]
     auth = os.environ.get("PREFECT_API_KEY")
     prefect = PrefectHttp(api, f"Bearer {auth}" if auth else None) if api else None
+    signer = _signer(options["sign_key"])
     return Settings(
         roots=_roots(releases, options),
         host=options["host"],
@@ -114,7 +124,10 @@ def _settings(releases: tuple[Path, ...], options: dict[str, Any]) -> Settings:
         policy=options["policy"],
         waiting=prefect,
         resumer=prefect,
-        signer=_signer(options["sign_key"]),
+        signer=signer,
+        trust=load_trust(options["trust"]) if options["trust"] else TrustFile(),
+        own=_own(signer),
+        publications=(state_home() / "publications",),
     ).check()
 
 
@@ -136,7 +149,7 @@ def _proxy(options: dict[str, Any]) -> Proxy | None:
     from audit_flow.sources.whole_file import read_file
 
     header, secret = options["proxy_header"], options["proxy_secret"]
-    if not header and not secret:
+    if not header and not secret and not options["networks"]:
         return None
     text = read_file(secret, 10_000).decode("utf-8", "replace").strip() if secret else ""
     if not header or len(text) < 16:
@@ -144,7 +157,18 @@ def _proxy(options: dict[str, Any]) -> Proxy | None:
             "a proxy without a header or without a secret",
             expected="--proxy-header and --proxy-secret with at least 16 characters",
         )
-    return Proxy(header, text)
+    return Proxy(header, text, tuple(_network(each) for each in options["networks"]))
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    from audit_flow.errors import InputError
+
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as error:
+        raise InputError(
+            f"--proxy-address {text[:100]}", expected="an address, or a network as 10.0.0.0/8"
+        ) from error
 
 
 def _hubs(hubs: tuple[str, ...]) -> tuple[str, ...]:
@@ -154,7 +178,7 @@ def _hubs(hubs: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(check_endpoint(hub) for hub in chosen)
 
 
-def _signer(key: Path | None) -> Signer | None:
+def _signer(key: Path | None) -> KeySigner | None:
     if key is None:
         return None
     from audit_flow.signing import KeySigner
@@ -164,6 +188,18 @@ def _signer(key: Path | None) -> Signer | None:
     password = os.environ.get("AUDIT_FLOW_KEY_PASSWORD")
     pem = read_file(key, 100_000)
     return KeySigner.of(load_private_key(pem, str(key), password.encode() if password else None))
+
+
+def _own(signer: KeySigner | None) -> TrustFile:
+    """Trust the dashboard's own key for the reviews that it signs."""
+    from audit_flow.model import TrustFile
+    from audit_flow.policy_file import trusted_key
+    from audit_flow.signing.keys import public_pem
+
+    if signer is None:
+        return TrustFile()
+    key = trusted_key(public_pem(signer.public), "this dashboard's key", ("review",))
+    return TrustFile(keys=(key,))
 
 
 def _new_token(name: str, tokens: Path | None) -> int:

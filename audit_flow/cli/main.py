@@ -127,11 +127,27 @@ def main() -> NoReturn:
     except AuditFlowError as error:
         _complain(error)
         sys.exit(EXIT_COULD_NOT_JUDGE)
+    except OSError as error:
+        _complain(_refused_by_system(error))
+        sys.exit(EXIT_COULD_NOT_JUDGE)
     except Exception as error:
         # A traceback would exit with 1, which says FAILED; nothing was judged.
         _complain(_broken(error))
         sys.exit(EXIT_COULD_NOT_JUDGE)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refused_by_system(error: OSError) -> AuditFlowError:
+    """Say which file the system refused: a full disk or a missing right is nobody's defect."""
+    if os.environ.get("AUDIT_FLOW_TRACEBACK"):
+        traceback.print_exc()
+    place = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
+    return AuditFlowError(
+        f"the system refused it: {error.strerror or type(error).__name__}",
+        where=place,
+        expected="files that can be read, and space and rights to write",
+        remedy="Nothing was half written: put that right and run the same command again",
+    )
 
 
 def _broken(error: Exception) -> AuditFlowError:

@@ -39,7 +39,7 @@ _FILE = click.Path(path_type=Path)
               help="What --reproduction measured: a folder, or its root digest.")  # fmt: skip
 @click.option("--checksums", multiple=True, type=_FILE, metavar="FILE",
               help="Announced SHA-256 digests, as sha256sum writes them.")  # fmt: skip
-@click.option("--base", "bases", multiple=True, metavar="REPO|FOLDER",
+@click.option("--base", "bases", multiple=True, metavar="REPO|FOLDER|FILE",
               help="A candidate for the base model; may be repeated.")  # fmt: skip
 @click.option("--fingerprints", type=_FILE, metavar="FOLDER",
               help="Fingerprints of models that it may have been made from.")  # fmt: skip

@@ -2,46 +2,39 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
-import tempfile
 from pathlib import Path
 
+from audit_flow import durable
 from audit_flow.errors import InputError
+
+_MODE = 0o644
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file by temporary file and rename; raises InputError when the place won't take it."""
+    """Write a file, whole or not at all; raises InputError when the place won't take it."""
     write_bytes(path, text.encode())
 
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file of bytes as ``write_whole`` writes text."""
-    handle, name = _temporary(path)
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
+        durable.write(path, data, _MODE)
     except OSError as error:
-        Path(name).unlink(missing_ok=True)
-        raise InputError(f"can't write {path}: {error.strerror}") from error
+        raise _refused(path, error, "a folder that can be written to") from error
 
 
 def write_new(path: Path, text: str) -> None:
     """Write a file that must not be there yet, whole or not at all; raises InputError."""
-    handle, name = _temporary(path)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        Path(name).chmod(0o644)
-        # Unlike a rename, a link never takes the place of what somebody else has just written.
-        path.hardlink_to(name)
+        durable.write_new(path, text.encode(), _MODE)
     except OSError as error:
-        raise InputError(f"can't write {path}: {error.strerror}", expected="a new file") from error
-    finally:
-        Path(name).unlink(missing_ok=True)
+        raise _refused(path, error, "a new file") from error
+
+
+def _refused(path: Path, error: OSError, expected: str) -> InputError:
+    return InputError(f"can't write {path}: {error.strerror}", expected=expected)
 
 
 # Controls, line and paragraph separators, and what turns the direction of text around.
@@ -59,12 +52,3 @@ def print_text(text: str, *, styled: bool = False) -> None:
         text = _OBEYED.sub(lambda found: ascii(found[0])[1:-1], text)
     out.write(text.encode(encoding, "replace").decode(encoding))
     out.flush()
-
-
-def _temporary(path: Path) -> tuple[int, str]:
-    try:
-        return tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    except OSError as error:
-        raise InputError(
-            f"can't write {path}: {error.strerror}", expected="a folder that can be written to"
-        ) from error

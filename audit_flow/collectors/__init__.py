@@ -5,6 +5,8 @@ from audit_flow.collectors.collect import (
     claims_of_its_own,
     collect,
     hash_release,
+    hash_share,
+    hashing_shares,
     one_each,
     unread,
 )
@@ -20,6 +22,8 @@ __all__ = [
     "collect",
     "detect",
     "hash_release",
+    "hash_share",
+    "hashing_shares",
     "one_each",
     "owner",
     "read",

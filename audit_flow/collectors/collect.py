@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from audit_flow.collectors.announcement import read_announcement
@@ -16,6 +16,7 @@ from audit_flow.collectors.model_card import read_card
 from audit_flow.collectors.one_each import one_each
 from audit_flow.collectors.openness import components, terms
 from audit_flow.collectors.own_claims import claims_of_its_own
+from audit_flow.collectors.published import read_published
 from audit_flow.collectors.readers import read
 from audit_flow.collectors.record_signature import believed_records, record_signatures
 from audit_flow.collectors.signature import ModelFolder, found_signatures, verify_model
@@ -37,7 +38,7 @@ from audit_flow.model import (
     WeightsDigest,
 )
 from audit_flow.sources.folder import Folder, is_folder
-from audit_flow.sources.hashing import Hashed, Progress, Wanted, hash_all
+from audit_flow.sources.hashing import Hashed, Progress, Wanted, hash_all, hash_some, share_out
 from audit_flow.sources.manifest import Release, ReleaseManifest, baselines
 from audit_flow.sources.manifest_entries import EvaluationEntry
 from audit_flow.sources.unread import unread
@@ -100,7 +101,7 @@ def collect(
     found.evidence += (s for s in stages if s not in found.evidence)
     _hashed_facts(found, stages, hashed)
     _signatures(found, hashed, trust or TrustFile())
-    _lineage(found, manifest)
+    _lineage(found, manifest, trust or TrustFile())
     claims = manifest.claims()
     if manifest.card:
         claims += _card(found, manifest.card, claims)
@@ -129,6 +130,18 @@ def hash_release(
         return None
 
 
+def hashing_shares(release: Release, size: int) -> tuple[tuple[str, ...], ...]:
+    """Share what an audit will read out into groups of files of about ``size`` bytes."""
+    return share_out(release.folder, _wanted(release, _stages(_Pass(release))), size)
+
+
+def hash_share(
+    release: Release, names: Collection[str], cache: DigestCache, threads: int | None = None
+) -> None:
+    """Hash one share into a cache; what can't be read is told by the audit."""
+    hash_some(release.folder, _wanted(release, _stages(_Pass(release))), names, cache, threads)
+
+
 def _first_line(error: Exception) -> str:
     # An OSError's own text holds absolute paths, which differ between machines.
     text = (error.strerror or "") if isinstance(error, OSError) else str(error)
@@ -145,6 +158,9 @@ def _read_files(found: _Pass, manifest: ReleaseManifest) -> None:
     for what, family, paths in families:
         for path in paths:
             found.attempt(what, path, lambda p=path, f=family: _read(SourceFile(folder, p), f))  # type: ignore[misc]
+    for path in evidence.findings:
+        source = SourceFile(folder, path)
+        found.attempt("published findings", path, lambda s=source: read_published(s))  # type: ignore[misc]
     for entry in evidence.evaluations:
         found.attempt("evaluation", entry.path, lambda e=entry: _evaluation(folder, e))  # type: ignore[misc]
 
@@ -260,21 +276,23 @@ def _hashed_facts(found: _Pass, stages: tuple[PipelineStage, ...], hashed: Hashe
             found.evidence.append(unread("file", path, error))
 
 
-def _lineage(found: _Pass, manifest: ReleaseManifest) -> None:
-    """Hold the released weights against the local copy of the base model that is named."""
+def _lineage(found: _Pass, manifest: ReleaseManifest, trust: TrustFile) -> None:
+    """Hold the released weights against the base's local copy, or what stands for it."""
     base = manifest.base_model
-    if not (manifest.weights and base and base.path):
+    named = (base.path or base.fingerprint) if base else None
+    if not (manifest.weights and base and named):
         return
-    weights, path, folder = manifest.weights, base.path, found.release.folder
+    weights, folder, path = manifest.weights, found.release.folder, base.path
 
     def read() -> Iterable[Evidence]:
-        from audit_flow.collectors.weight_comparison import compare_weights, local_weights
+        from audit_flow.collectors.weight_comparison import compare_weights, known_by, local_weights
 
-        return compare_weights(
-            local_weights(folder, weights, weights), [local_weights(folder, path, base.id)]
-        )
+        other = local_weights(folder, path, base.id) if path else known_by(
+            folder.file(named), trust
+        )  # fmt: skip
+        return compare_weights(local_weights(folder, weights, weights), [other])
 
-    found.attempt("weights comparison", path, read)
+    found.attempt("weights comparison" if path else "fingerprint", named, read)
 
 
 def _weights(found: _Pass, hashed: Hashed, path: str, what: str) -> None:
@@ -366,4 +384,13 @@ def _subject(manifest: ReleaseManifest, evidence: tuple[Evidence, ...]) -> Subje
     )
 
 
-__all__ = ["Collected", "claims_of_its_own", "collect", "hash_release", "one_each", "unread"]
+__all__ = [
+    "Collected",
+    "claims_of_its_own",
+    "collect",
+    "hash_release",
+    "hash_share",
+    "hashing_shares",
+    "one_each",
+    "unread",
+]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from audit_flow.digests import Header
@@ -12,11 +13,15 @@ from audit_flow.errors import EvidenceError
 from audit_flow.model import (
     LineageDuel,
     LineageTest,
+    Outcome,
     SampledChange,
+    SignerFacts,
     Trust,
+    TrustFile,
     WeightComparison,
 )
-from audit_flow.sources.folder import Folder
+from audit_flow.signing import EVIDENCE, Steps, VerifiedEnvelope, parse_evidence, verify_blob
+from audit_flow.sources.folder import MIB, Folder
 from audit_flow.sources.ranges import LocalRanges, RangeReader, read_headers
 
 if TYPE_CHECKING:
@@ -26,6 +31,11 @@ if TYPE_CHECKING:
     from audit_flow.sources.fingerprint import Fingerprint
 
 MAX_CANDIDATES = 200
+MAX_SIGNATURE = 16 * MIB
+FINGERPRINTS = "fingerprint"
+"""What somebody is trusted with whose signature on fingerprints counts, and what he signs."""
+
+_SUFFIXES = (".sig", ".sigstore.json")
 
 
 @dataclass(frozen=True)
@@ -42,12 +52,21 @@ class Weights:
 
 @dataclass(frozen=True)
 class Known:
-    """A model that is known by its fingerprint, which lay at ``source``."""
+    """A model that is known by its fingerprint, which lay at ``source``.
+
+    ``signer`` is set only where somebody whom the verifier trusts with fingerprints signed it.
+    """
 
     name: str
     fingerprint: Fingerprint
     source: str
-    trust: Trust = Trust.SELF_REPORTED
+    signer: SignerFacts | None = None
+    origin: str = "nothing shows who made it"
+
+    @property
+    def trust(self) -> Trust:
+        """Whether a trusted party's word stands behind it, or that of whoever wrote the file."""
+        return Trust.SIGNED if self.signer else Trust.SELF_REPORTED
 
 
 def local_weights(folder: Folder, path: str, name: str) -> Weights:
@@ -57,10 +76,74 @@ def local_weights(folder: Folder, path: str, name: str) -> Weights:
     return Weights(name, reader, headers, source=path)
 
 
+def known_by(path: Path, trust: TrustFile) -> Known:
+    """Return the model that a fingerprint file stands for, as far as ``trust`` lets it be used.
+
+    The signature lies beside it (``.sig``, ``.sigstore.json``). Raises EvidenceError for what is
+    no fingerprint, for one that is not what was signed, and, where anybody is trusted, for one
+    that nobody trusted with fingerprints has signed.
+    """
+    from audit_flow.sources.fingerprint import bytes_beside, read_fingerprint
+
+    raw = bytes_beside(path)
+    fingerprint = read_fingerprint(raw, path.name)
+    bundles = [path.with_name(path.name + s) for s in _SUFFIXES]
+    found = [_signed(raw, b, trust) for b in bundles if b.is_file()]
+    good = next((s for s in found if s.outcome is Outcome.PASSED), None)
+    known = Known(fingerprint.model, fingerprint, path.name)
+    if good is not None and good.signer is not None:
+        return replace(known, signer=good.signer, origin=f"signed by {good.signer.in_words}")
+    bad = [s for s in found if s.outcome is Outcome.FAILED]
+    if bad or trust.trusts_somebody:
+        raise EvidenceError(
+            f"a fingerprint that is not used: {_why(bad or found)}",
+            expected="one signed by somebody trusted with fingerprints"
+            if trust.trusts_somebody else "one that is as it was signed",
+            where=path.name,
+            remedy="Get it again from who made it, or make your own with: audit-flow fingerprint",
+        )  # fmt: skip
+    if found:
+        return replace(known, origin="it is signed, and without a trust file nothing shows by whom")
+    return known
+
+
+def _signed(raw: bytes, bundle: Path, trust: TrustFile) -> VerifiedEnvelope:
+    """Verify one signature over a fingerprint; what is no signature is a step that FAILED."""
+    from audit_flow.sources.fingerprint import bytes_beside
+
+    try:
+        data = bytes_beside(bundle, MAX_SIGNATURE)
+        found = verify_blob(data, raw, trust, role=FINGERPRINTS, where=bundle.name)
+        statement = parse_evidence(found.payload) if found.payload else None
+    except EvidenceError as error:
+        steps = Steps()
+        steps.failed("bundle", f"{error.got}; expected {error.expected}")
+        return VerifiedEnvelope(b"", "", None, None, steps.all())
+    if statement and statement.predicate_type == EVIDENCE and statement.kind != FINGERPRINTS:
+        steps = Steps(list(found.steps))
+        steps.failed("predicate", f"a statement about {statement.kind or 'something else'}")
+        return replace(found, payload=b"", steps=steps.all())
+    return found
+
+
+def _why(found: Sequence[VerifiedEnvelope]) -> str:
+    told = [
+        f"{step.name}: {step.detail or step.outcome.value}"
+        for envelope in found
+        for step in envelope.steps
+        if step.outcome is not Outcome.PASSED
+    ]
+    return "; ".join(told) or "it is not signed"
+
+
 def compare_weights(
-    suspect: Weights, candidates: Sequence[Weights | Known]
+    suspect: Weights,
+    candidates: Sequence[Weights | Known],
+    samples: Mapping[str, Sample | str] | None = None,
 ) -> tuple[WeightComparison, ...]:
     """Return one fact for each candidate; all are sampled, and judged together.
+
+    ``samples`` are those of candidates that were sampled beforehand, by ``sample_of``.
 
     Where a model can't be sampled, the fact says why and decides nothing. Raises EvidenceError
     when two candidates have one name, or there are too many of them.
@@ -73,8 +156,8 @@ def compare_weights(
         )  # fmt: skip
     if not candidates:
         return ()
-    mine = _sample(suspect)
-    theirs = {c.name: _sample(c) for c in candidates}
+    mine, before = sample_of(suspect), samples or {}
+    theirs = {c.name: before[c.name] if c.name in before else sample_of(c) for c in candidates}
     usable = {n: s for n, s in theirs.items() if not isinstance(s, str)}
     if isinstance(mine, str) or not usable:
         return tuple(_unread(c, mine, theirs[c.name], len(names)) for c in candidates)
@@ -93,7 +176,7 @@ def compare_weights(
     )  # fmt: skip
 
 
-def _sample(model: Weights | Known) -> Sample | str:
+def sample_of(model: Weights | Known) -> Sample | str:
     """Return a model's sample, or why there is none."""
     from audit_flow.sources.weight_samples import read_sample
 
@@ -128,6 +211,8 @@ def _about(candidate: Weights | Known) -> dict[str, Any]:
         "id": f"weight-comparison:{candidate.name}",
         "source": candidate.source or candidate.name,
         "sha256": candidate.fingerprint.sha256 if isinstance(candidate, Known) else None,
+        "signer": candidate.signer if isinstance(candidate, Known) else None,
+        "origin": candidate.origin if isinstance(candidate, Known) else "",
         "trust": candidate.trust,
         "candidate": candidate.name,
         "commit": candidate.fingerprint.revision

@@ -80,16 +80,18 @@ def audit(request: Request) -> Response:
     """Return one audit, proven, with what its reviews come to."""
     site, found = _asked(request)
     data = report_data(found.result)
-    return _json({**data, "key": found.key, "review": _standing(site, found)})
+    uploads = [upload.plain() for upload in site.uploads(found)]
+    more = {"key": found.key, "review": _standing(site, found), "publications": uploads}
+    return _json({**data, **more})
 
 
 def table(request: Request) -> Response:
     """Return one table of an audit as JSON."""
-    _, found = _asked(request)
+    site, found = _asked(request)
     name = request.path_params["table"]
     if name not in tables.AUDIT_TABLES:
         raise Missing(name)
-    return _json(tables.of_audit(name, found.result).plain())
+    return _json(tables.of_audit(name, found.result, site.upload(found)).plain())
 
 
 def evidence(request: Request) -> Response:
@@ -141,8 +143,9 @@ def comparison(request: Request) -> Response:
 
 def reviews(request: Request) -> Response:
     """Return every review."""
-    entries = (entry for _, entry in site_of(request).library.reviews())
-    return _json(tables.reviews(entries).plain())
+    library = site_of(request).library
+    entries = (entry for _, entry in library.reviews())
+    return _json(tables.reviews(entries, library.seals.of).plain())
 
 
 async def verifications(request: Request) -> Response:

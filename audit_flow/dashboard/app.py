@@ -18,7 +18,10 @@ from audit_flow.dashboard import api, downloads, forms, pages
 from audit_flow.dashboard.guard import HEADERS, Guard, is_api
 from audit_flow.dashboard.identity import Sessions
 from audit_flow.dashboard.library import Library, Missing
+from audit_flow.dashboard.patience import TooSlow
+from audit_flow.dashboard.publications import Publications
 from audit_flow.dashboard.rendering import templates
+from audit_flow.dashboard.seals import Seals
 from audit_flow.dashboard.settings import Settings
 from audit_flow.dashboard.site import Site, site_of
 from audit_flow.dashboard.verifying import Verifier, as_stranger
@@ -61,10 +64,13 @@ def make_site(settings: Settings, verifier: Verifier | None = None) -> Site:
     stranger = as_stranger(settings.policy)
     return Site(
         settings=settings,
-        library=Library(settings.roots),
+        library=Library(settings.roots, Seals(settings.trust, settings.own)),
         verifier=verifier or Verifier(settings.hubs, stranger, settings.max_verify_seconds),
         sessions=Sessions(),
         templates=templates(),
+        publications=Publications(
+            (root.stated for root in settings.roots), settings.publications, settings.trust
+        ),
     )
 
 
@@ -88,6 +94,7 @@ def make_app(site: Site) -> Starlette:
             Missing: _missing,
             AuditFlowError: _refused,
             api.Forbidden: _forbidden,
+            TooSlow: _too_slow,
             HTTPException: _http,
             Exception: _broken,
         },
@@ -106,6 +113,7 @@ def _pages() -> list[Route]:
         Route(one, pages.release),
         Route(f"{one}/lineage", pages.lineage),
         Route(f"{one}/evidence/{{number:number}}", pages.evidence),
+        Route(f"{one}/evidence/{{number:number}}/file", pages.evidence_file),
         Route(f"{one}/claims/{{number:number}}", pages.claim),
         Route(f"{one}/findings/{{number:number}}", pages.finding),
         Route(f"{one}/announcement", forms.announcement, methods=both),
@@ -178,6 +186,12 @@ def _refused(request: Request, error: Exception) -> Response:
 def _forbidden(request: Request, error: Exception) -> Response:
     del error
     return _answer(request, 403, {"error": "the request lacks the form token of this visit"})
+
+
+def _too_slow(request: Request, error: Exception) -> Response:
+    del request, error
+    told = {"error": "the request did not arrive in time"}
+    return JSONResponse(told, 408, headers={"Connection": "close"})
 
 
 def _http(request: Request, error: Exception) -> Response:

@@ -30,13 +30,14 @@ def of_audit(request: Request) -> Response:
         return _file(_reviews(site, audit.key), request)
     if name not in tables.AUDIT_TABLES:
         raise Missing(name)
-    return _file(tables.of_audit(name, audit.result), request)
+    return _file(tables.of_audit(name, audit.result, site.upload(audit)), request)
 
 
 def reviews(request: Request) -> Response:
     """Return the history of reviews."""
-    entries = (entry for _, entry in site_of(request).library.reviews())
-    return _file(tables.reviews(entries), request)
+    library = site_of(request).library
+    entries = (entry for _, entry in library.reviews())
+    return _file(tables.reviews(entries, library.seals.of), request)
 
 
 def comparison(request: Request) -> Response:
@@ -50,7 +51,7 @@ def comparison(request: Request) -> Response:
 def _reviews(site: Site, key: str) -> tables.Table:
     decided = site.audit(key).decided
     entries = [e for _, e in site.library.reviews() if e.review.decided == decided]
-    return tables.reviews(entries)
+    return tables.reviews(entries, site.library.seals.of)
 
 
 def _file(table: tables.Table, request: Request) -> Response:

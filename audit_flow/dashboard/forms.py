@@ -9,15 +9,16 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from audit_flow.approval import Asked
+from audit_flow.approval import Asked, Entry
 from audit_flow.dashboard import announcing, reviewing
 from audit_flow.dashboard.guard import set_cookie
 from audit_flow.dashboard.identity import by_token
 from audit_flow.dashboard.library import Audit, Missing
 from audit_flow.dashboard.pages import standing_of
+from audit_flow.dashboard.seals import Seal
 from audit_flow.dashboard.site import Site, form_of, site_of, visitor_of
+from audit_flow.dashboard.story import Story
 from audit_flow.errors import ApprovalError, InputError
-from audit_flow.report.reading import Reading
 
 
 async def announcement(request: Request) -> Response:
@@ -43,7 +44,7 @@ def _announcement(request: Request, site: Site, form: Mapping[str, str] | None) 
         audit=audit,
         verdict=audit.result.verdict,
         record=audit.result.record,
-        r=Reading(audit.result),
+        r=Story(audit.result),
         text=text,
         draft=draft,
         problem=problem,
@@ -107,15 +108,25 @@ def _review_page(
         audit=audit,
         verdict=audit.result.verdict,
         record=audit.result.record,
-        r=Reading(audit.result),
+        r=Story(audit.result),
         decided=audit.decided,
         problem=problem,
         reason=reason,
         kept=kept if kept in site.notes else "",
         notes=site.notes.get(kept, ()),
         others=site.library.of_release(key),
+        about=_about(site, audit),
+        uploads=site.uploads(audit),
         **standing_of(site, audit),
     )
+
+
+def _about(site: Site, audit: Audit) -> tuple[tuple[Entry, Seal], ...]:
+    try:
+        return site.library.about(audit)
+    except ApprovalError:
+        # The page says so already, and shows no review of a history that was edited.
+        return ()
 
 
 def reviews(request: Request) -> Response:
@@ -127,7 +138,11 @@ def reviews(request: Request) -> Response:
     except ApprovalError as error:
         problem = str(error)
     keys = {row.record_sha256: row.run_id for row in site.library.rows()}
-    return site.render(request, "reviews.html.j2", reviews=found, problem=problem, keys=keys)
+    seal = site.library.seals.of
+    return site.render(
+        request, "reviews.html.j2", reviews=found, problem=problem, keys=keys, seal=seal,
+        broken=[entry for _, entry in found[:1000] if seal(entry).state == "broken"],
+    )  # fmt: skip
 
 
 async def verify(request: Request) -> Response:
@@ -155,7 +170,7 @@ def verification(request: Request) -> Response:
     job = site.verifier.job(request.path_params["job"])
     if job is None:
         raise Missing("verification")
-    reading = Reading(job.result) if job.result else None
+    reading = Story(job.result) if job.result else None
     return site.render(request, "verification.html.j2", job=job, r=reading)
 
 
@@ -176,6 +191,7 @@ async def logout(request: Request) -> Response:
     """Forget who the browser's owner is."""
     site = site_of(request)
     await form_of(request, site)
+    site.sessions.end(visitor_of(request))
     return _with_cookie(site, None)
 
 

@@ -17,6 +17,7 @@ from audit_flow.dashboard.identity import (
     by_proxy,
     by_token,
 )
+from audit_flow.dashboard.patience import in_time
 from audit_flow.dashboard.settings import MAX_BODY, Settings
 
 CSP: Final = (
@@ -52,19 +53,21 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        visitor, cookie = self._visitor(headers)
+        visitor, cookie = self._visitor(headers, scope.get("client"))
         answer = _Answer(send, cookie, self._settings.is_https, scope["path"])
         refusal = self._refusal(scope, headers, visitor)
         if refusal is not None:
             await refusal(scope, receive, answer)
             return
         scope.setdefault("state", {})["visitor"] = visitor
-        await self._app(scope, receive, answer)
+        posted = scope["method"] not in _SAFE_METHODS
+        await self._app(scope, in_time(receive) if posted else receive, answer)
 
     def _refusal(self, scope: Scope, headers: Headers, visitor: Visitor) -> Response | None:
         # Step 1: the name that was asked for is one of ours (no DNS rebinding).
-        if headers.get("host", "").lower() not in self._settings.hosts:
-            return PlainTextResponse("This is not the address of the dashboard.\n", 421)
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or hosts[0].lower() not in self._settings.hosts:
+            return _told(scope, 421, "this is not the address of the dashboard")
         # Step 2: a method that is served, and a body of known and bearable size.
         if scope["method"] not in _METHODS:
             return _told(scope, 405, "method not allowed")
@@ -83,14 +86,16 @@ class Guard:
             return _told(scope, 403, "the request did not come from a page of the dashboard")
         return None
 
-    def _visitor(self, headers: Headers) -> tuple[Visitor, str | None]:
+    def _visitor(
+        self, headers: Headers, client: tuple[str, int] | None
+    ) -> tuple[Visitor, str | None]:
         """Return who asks, and the cookie that his browser is to be given."""
         kind, _, token = headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer":
             return Visitor("bearer", by_token(token.strip(), self._settings.tokens), "bearer"), None
         cookie = Request({"type": "http", "headers": headers.raw}).cookies.get(COOKIE, "")
         visit = self._sessions.visitor(cookie)
-        named = by_proxy(headers, self._settings.proxy)
+        named = by_proxy(headers, self._settings.proxy, client[0] if client else "")
         if visit is None:
             visit = self._sessions.fresh()
             return self._through_proxy(visit, named), self._sessions.cookie(visit)

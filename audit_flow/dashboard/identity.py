@@ -5,17 +5,21 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import ipaddress
 import json
 import re
 import secrets
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from audit_flow.errors import InputError
 
+if TYPE_CHECKING:
+    from starlette.datastructures import Headers
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 COOKIE: Final = "audit_flow_visit"
 SESSION_SECONDS: Final = 12 * 3600
 PROXY_SECRET: Final = "x-audit-flow-proxy-secret"  # noqa: S105 - a header's name
@@ -33,10 +37,22 @@ class Token:
 
 @dataclass(frozen=True)
 class Proxy:
-    """A reverse proxy that names the visitor in a header and proves itself by a shared secret."""
+    """A reverse proxy that names the visitor in a header and proves itself by a shared secret.
+
+    ``networks`` are the only addresses that it asks from; none: any, the secret decides.
+    """
 
     header: str
     secret: str
+    networks: tuple[Network, ...] = ()
+
+    def may_be(self, client: str) -> bool:
+        """Say whether the proxy asks from this address."""
+        try:
+            address = ipaddress.ip_address(client)
+        except ValueError:
+            return not self.networks
+        return not self.networks or any(address in network for network in self.networks)
 
 
 @dataclass(frozen=True)
@@ -91,13 +107,19 @@ def by_token(token: str, known: tuple[Token, ...]) -> str | None:
     return names[0] if names else None
 
 
-def by_proxy(headers: Mapping[str, str], proxy: Proxy | None) -> str | None:
-    """Return whom the proxy names, where the request came through it."""
-    if proxy is None:
+def by_proxy(headers: Headers, proxy: Proxy | None, client: str) -> str | None:
+    """Return whom the proxy names, where the request came through it, from the address ``client``.
+
+    A header that is there twice was not set by the proxy alone: it names nobody.
+    """
+    if proxy is None or not proxy.may_be(client):
         return None
-    given = headers.get(PROXY_SECRET, "").encode("latin-1", "replace")
-    name = headers.get(proxy.header.lower(), "").strip()
+    secrets_given, names = headers.getlist(PROXY_SECRET), headers.getlist(proxy.header)
+    if len(secrets_given) != 1 or len(names) != 1:
+        return None
+    given = secrets_given[0].encode("latin-1", "replace")
     proven = hmac.compare_digest(given, proxy.secret.encode())
+    name = names[0].strip()
     return name if proven and _NAME.fullmatch(name) else None
 
 
@@ -106,6 +128,14 @@ class Sessions:
 
     def __init__(self, key: bytes | None = None) -> None:
         self._key = key or secrets.token_bytes(32)
+        # Visits that were ended before their time, with the time that they would have ended at.
+        self._ended: dict[str, float] = {}
+
+    def end(self, visitor: Visitor) -> None:
+        """End a visit: a copy of its cookie is worth nothing any more."""
+        now = time.time()
+        self._ended = {nonce: until for nonce, until in self._ended.items() if until > now}
+        self._ended[visitor.nonce] = now + SESSION_SECONDS
 
     def fresh(self, name: str | None = None) -> Visitor:
         """Return a visitor with a new nonce."""
@@ -124,7 +154,7 @@ class Sessions:
         if len(cookie) > 4_000 or not _equal(mac, self._mac("visit", body)):
             return None
         content = json.loads(base64.urlsafe_b64decode(body))
-        if content["until"] < time.time():
+        if content["until"] < time.time() or content["nonce"] in self._ended:
             return None
         name = content["name"]
         return Visitor(content["nonce"], name, "session" if name else "")

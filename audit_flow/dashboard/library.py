@@ -6,12 +6,15 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from audit_flow.approval import Entry, History, Standing, standing
 from audit_flow.approval.decide import decided_on
+from audit_flow.dashboard.decisions import Decision, Decisions
 from audit_flow.dashboard.proving import Prover
+from audit_flow.dashboard.seals import Seal, Seals
 from audit_flow.dashboard.settings import Root
 from audit_flow.errors import ApprovalError, AuditFlowError, RecordError
 from audit_flow.model import Decided
@@ -47,18 +50,17 @@ class Audit:
 class _Place:
     root: Root
     shelf: Shelf
+    history: History
+    decisions: Decisions
     problem: str = ""
-    history: History = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.history = History(self.root.reviews)
 
 
 class Library:
     """The audits and reviews of every store; safe to use from several threads."""
 
-    def __init__(self, roots: Iterable[Root]) -> None:
-        self._places = [_Place(r, Shelf(r.tracking_uri, r.folder)) for r in roots]
+    def __init__(self, roots: Iterable[Root], seals: Seals) -> None:
+        self.seals = seals
+        self._places = [self._place(root) for root in roots]
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, tuple[float, Audit]] = OrderedDict()
         self._visiting: dict[str, Audit] = {}
@@ -84,6 +86,13 @@ class Library:
     def problems(self) -> tuple[str, ...]:
         """What keeps a store from being read."""
         return tuple(p.problem for p in self._places if p.problem)
+
+    @property
+    def altered(self) -> tuple[str, ...]:
+        """What is wrong with histories of reviews: an edited one is told on every list."""
+        return tuple(
+            dict.fromkeys(p.decisions.problem for p in self._places if p.decisions.problem)
+        )
 
     @property
     def stores(self) -> tuple[str, ...]:
@@ -168,7 +177,28 @@ class Library:
                 expected=f"a review with sha256 {told[:64]}",
                 remedy="Find out who edited the history and restore it from a copy",
             )
+        self.seals.require(e for e in entries if e.review.decided == audit.decided)
         return standing(entries, audit.decided)
+
+    def about(self, audit: Audit) -> tuple[tuple[Entry, Seal], ...]:
+        """Return the reviews of an audit with what their signatures come to, oldest first."""
+        if audit.root is None:
+            return ()
+        entries = self._places[audit.root].history.read()
+        about = (e for e in entries if e.review.decided == audit.decided)
+        return tuple((entry, self.seals.of(entry)) for entry in about)
+
+    def folder(self, audit: Audit) -> Path | None:
+        """Return the folder of an audited release, where its store lies in it."""
+        root = None if audit.root is None else self._places[audit.root].root
+        return root.folder.parent if root and root.tracking_uri is None else None
+
+    def decision(self, row: AuditRow) -> Decision:
+        """Say what the reviews of a listed audit come to, by the digests that the index names."""
+        for place in self._places:
+            if place.shelf.row(row.run_id) is not None:
+                return place.decisions.of(row)
+        return "open"
 
     def reviews(self) -> list[tuple[str, Entry]]:
         """Return every review with its store, newest first; raises ApprovalError."""
@@ -197,6 +227,11 @@ class Library:
                 place.problem = ""
             except AuditFlowError as error:
                 place.problem = str(error)
+
+    def _place(self, root: Root) -> _Place:
+        history = History(root.reviews)
+        shelf = Shelf(root.tracking_uri, root.folder)
+        return _Place(root, shelf, history, Decisions(history, self.seals))
 
     def _find(self, key: str) -> tuple[int, AuditRow]:
         for _ in range(2):

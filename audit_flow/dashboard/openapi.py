@@ -7,11 +7,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from audit_flow import __version__
+from audit_flow.dashboard.answers import TEXT, error, ref, schemas
 from audit_flow.dashboard.searching import MAX_SIZE, OUTCOMES
 from audit_flow.dashboard.tables import AUDIT_TABLES
 
-_TEXT = {"type": "string"}
-_OBJECT = {"type": "object"}
 _KEY = {
     "name": "key", "in": "path", "required": True, "description": "An audit's run id.",
     "schema": {"type": "string", "pattern": "^(v-)?[0-9a-f]{16,32}$"},
@@ -29,10 +28,10 @@ _JOB = {
     "schema": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
 }  # fmt: skip
 _SEARCH = (
-    ("search", _TEXT | {"maxLength": 200}, "Words of a name, or the first digits of a digest."),
-    ("outcome", _TEXT | {"enum": list(OUTCOMES)}, "Only audits with this verdict."),
-    ("every", _TEXT | {"enum": ["0", "1"]}, "1: older audits of a release too."),
-    ("unreviewed", _TEXT | {"enum": ["0", "1"]}, "1: only audits that nobody has reviewed."),
+    ("search", TEXT | {"maxLength": 200}, "Words of a name, or the first digits of a digest."),
+    ("outcome", TEXT | {"enum": list(OUTCOMES)}, "Only audits with this verdict."),
+    ("every", TEXT | {"enum": ["0", "1"]}, "1: older audits of a release too."),
+    ("unreviewed", TEXT | {"enum": ["0", "1"]}, "1: only audits that nobody has reviewed."),
     ("page", {"type": "integer", "minimum": 1, "maximum": 1_000_000}, "From 1."),
     ("size", {"type": "integer", "minimum": 1, "maximum": MAX_SIZE}, "Rows of a page."),
 )
@@ -40,8 +39,11 @@ _ERRORS = {
     "401": "Who asks is not known.",
     "403": "The request did not come from a page of the dashboard, nor with a token.",
     "404": "Nothing is there under this name.",
+    "405": "The method is not served here.",
+    "408": "The request did not arrive in time.",
     "409": "A decision that can't be taken: digests have changed, or somebody decided meanwhile.",
-    "413": "The request is too large.",
+    "413": "The request is too large, or of unknown size.",
+    "421": "This is not the address of the dashboard.",
     "422": "The request makes no sense.",
     "503": "A store can't be read, or an audit in it is not as it was written.",
 }
@@ -49,12 +51,12 @@ _ERRORS = {
 
 def document(review: type[BaseModel], draft: type[BaseModel], wanted: type[BaseModel]) -> Any:
     """Return the document; the three nouns are the bodies that can be posted."""
-    bodies = {"Review": review, "Draft": draft, "Repository": wanted}
-    schemas: dict[str, Any] = {"Error": _error()}
+    bodies = {"Decision": review, "Draft": draft, "Repository": wanted}
+    found: dict[str, Any] = {"Error": error(), **schemas()}
     for name, noun in bodies.items():
         schema = noun.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas |= schema.pop("$defs", {})
-        schemas[name] = schema
+        schema.pop("$defs", None)
+        found[name] = schema
     return {
         "openapi": "3.1.0",
         "info": {
@@ -66,7 +68,7 @@ def document(review: type[BaseModel], draft: type[BaseModel], wanted: type[BaseM
         "servers": [{"url": "/"}],
         "paths": {f"/api/v1{path}": item for path, item in _paths().items()},
         "components": {
-            "schemas": schemas,
+            "schemas": found,
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{"bearer": []}, {}],
@@ -82,55 +84,51 @@ def _paths() -> dict[str, Any]:
         {"name": n, "in": "query", "required": True, "schema": _KEY["schema"]}
         for n in ("before", "after")
     ]
+    one = "/audits/{key}"
     return {
-        "/status": {"get": _get("What is read, and which flows run.")},
-        "/audits": {"get": _get("Find audits.", *queries)},
-        "/audits/{key}": {"get": _get("One audit: record, verdict, reviews.", _KEY)},
-        "/audits/{key}/tables/{table}": {"get": _get("A table of an audit.", _KEY, _TABLE)},
-        "/audits/{key}/evidence/{number}": {"get": _get("One fact.", _KEY, _NUMBER)},
-        "/audits/{key}/reviews": {
-            "get": _get("The reviews of an audit, its digests, and `seen`.", _KEY),
-            "post": _post("Approve or refuse exactly these digests.", "Review", "201", _KEY),
+        "/status": {"get": _get("What is read, and which flows run.", "Status")},
+        "/audits": {"get": _get("Find audits.", "Audits", *queries)},
+        one: {"get": _get("One audit: record, verdict, reviews, publications.", "Audit", _KEY)},
+        f"{one}/tables/{{table}}": {"get": _get("A table of an audit.", "Table", _KEY, _TABLE)},
+        f"{one}/evidence/{{number}}": {"get": _get("One fact.", "Fact", _KEY, _NUMBER)},
+        f"{one}/reviews": {
+            "get": _get("The reviews of an audit, its digests, and `seen`.", "Standing", _KEY),
+            "post": _post(
+                "Approve or refuse exactly these digests.", "Decision", ("201", "Kept"), _KEY
+            ),
         },
-        "/audits/{key}/announcement": {
-            "post": _post("Mark the numbers of a draft.", "Draft", "200", _KEY)
+        f"{one}/announcement": {
+            "post": _post("Mark the numbers of a draft.", "Draft", ("200", "Marked"), _KEY)
         },
-        "/compare": {"get": _get("What changed between two audits.", *both)},
-        "/reviews": {"get": _get("The history of reviews.")},
+        "/compare": {"get": _get("What changed between two audits.", "Table", *both)},
+        "/reviews": {"get": _get("The history of reviews.", "Table")},
         "/verifications": {
-            "get": _get("Verifications of this session."),
-            "post": _post("Verify a repository of the Hub.", "Repository", "202"),
+            "get": _get("Verifications of this session.", "Verifications"),
+            "post": _post("Verify a repository of the Hub.", "Repository", ("202", "Verification")),
         },
-        "/verifications/{job}": {"get": _get("How far a verification is.", _JOB)},
+        "/verifications/{job}": {"get": _get("How far a verification is.", "Verification", _JOB)},
     }
 
 
-def _get(summary: str, *parameters: dict[str, Any]) -> dict[str, Any]:
-    return _operation(summary, "200", parameters)
+def _get(summary: str, answer: str, *parameters: dict[str, Any]) -> dict[str, Any]:
+    return _operation(summary, "200", answer, parameters)
 
 
-def _post(summary: str, body: str, status: str, *parameters: dict[str, Any]) -> dict[str, Any]:
-    schema = {"$ref": f"#/components/schemas/{body}"}
-    content = {"required": True, "content": {"application/json": {"schema": schema}}}
-    return {**_operation(summary, status, parameters), "requestBody": content}
+def _post(
+    summary: str, body: str, answer: tuple[str, str], *parameters: dict[str, Any]
+) -> dict[str, Any]:
+    content = {"required": True, "content": {"application/json": {"schema": ref(body)}}}
+    return {**_operation(summary, *answer, parameters), "requestBody": content}
 
 
-def _operation(summary: str, status: str, parameters: tuple[dict[str, Any], ...]) -> dict[str, Any]:
-    good = {"description": summary, "content": {"application/json": {"schema": _OBJECT}}}
-    bad = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+def _operation(
+    summary: str, status: str, answer: str, parameters: tuple[dict[str, Any], ...]
+) -> dict[str, Any]:
+    good = {"description": summary, "content": {"application/json": {"schema": ref(answer)}}}
+    bad = {"application/json": {"schema": ref("Error")}}
     errors = {code: {"description": text, "content": bad} for code, text in _ERRORS.items()}
     return {
         "summary": summary,
         "parameters": list(parameters),
         "responses": {status: good, **errors},
-    }
-
-
-def _error() -> dict[str, Any]:
-    names = ("error", "expected", "remedy")
-    return {
-        "type": "object",
-        "required": ["error"],
-        "properties": dict.fromkeys(names, _TEXT),
-        "additionalProperties": False,
     }

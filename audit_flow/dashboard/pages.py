@@ -12,8 +12,10 @@ from audit_flow.dashboard import searching, summary
 from audit_flow.dashboard.comparing import compare
 from audit_flow.dashboard.graph import draw
 from audit_flow.dashboard.library import Audit, Missing
+from audit_flow.dashboard.raw_file import attached, raw_bytes, why_not
 from audit_flow.dashboard.site import Site, site_of
-from audit_flow.errors import ApprovalError
+from audit_flow.dashboard.story import Story
+from audit_flow.errors import ApprovalError, AuditFlowError
 from audit_flow.model import Finding, Signature
 from audit_flow.report import chain, plot
 from audit_flow.report.interface import AuditResult
@@ -22,7 +24,6 @@ from audit_flow.report.reading import (
     LIMITS,
     LIMITS_LINK,
     SILENT,
-    Reading,
     Status,
 )
 
@@ -50,9 +51,13 @@ def releases(request: Request) -> Response:
         unknown=COULD_NOT_LOOK,
         ready=site.library.is_ready,
         problems=site.library.problems,
+        altered=site.library.altered,
+        decision=site.library.decision,
         stores=site.library.stores,
         runs=runs,
         runs_problem=problem,
+        watches=site.settings.waiting is not None,
+        awaited={run.record_sha256 for run in runs if run.waits},
     )
 
 
@@ -61,11 +66,13 @@ def release(request: Request) -> Response:
     site, audit = _asked(request)
     record, verdict = audit.result.record, audit.result.verdict
     claims, candidates = summary.base_evidence(record)
+    uploads = site.uploads(audit)
     return site.render(
         request,
         "release.html.j2",
         **_of(site, audit),
-        files=summary.file_rows(record),
+        files=summary.file_rows(record, uploads[0] if uploads else None),
+        uploads=uploads,
         base_claims=claims,
         candidates=candidates,
         base_findings=summary.base_findings(verdict),
@@ -101,7 +108,19 @@ def evidence(request: Request) -> Response:
         signatures=signatures,
         links=[x for x in audit.result.record.links if item.id in {x.source, x.target}],
         findings=_resting_on(audit.result, item.id),
+        no_file=why_not(site.library.folder(audit), item),
     )
+
+
+def evidence_file(request: Request) -> Response:
+    """Hand out the raw file of a piece of evidence, as it was audited."""
+    site, audit = _asked(request)
+    item = _nth(audit.result.record.evidence, int(request.path_params["number"]))
+    try:
+        data = raw_bytes(site.library.folder(audit), item)
+    except AuditFlowError as error:
+        raise Missing(str(error)) from error
+    return attached(data, item.source)
 
 
 def claim(request: Request) -> Response:
@@ -144,7 +163,7 @@ def comparison(request: Request) -> Response:
         rows=(),
         before=first,
         after=second,
-        readings=(Reading(first.result), Reading(second.result)),
+        readings=(Story(first.result), Story(second.result)),
         changes=compare(first.result, second.result),
     )
 
@@ -156,7 +175,7 @@ def _asked(request: Request) -> tuple[Site, Audit]:
 
 def _of(site: Site, audit: Audit) -> dict[str, Any]:
     """Return what every page of one audit is rendered with."""
-    reading = Reading(audit.result)
+    reading = Story(audit.result)
     return {
         "audit": audit,
         "r": reading,

@@ -39,7 +39,7 @@ def take(site: Site, key: str, asked: Asked, reviewer: str | None) -> Entry:
 
 def _told(site: Site, entry: Entry) -> list[str]:
     """Resume every flow run that waits for a decision on this record."""
-    runs, problem = site.runs()
+    runs, problem = site.runs(again=True)
     notes = [f"Waiting runs are not known: {problem}"] if problem else []
     resumer = site.settings.resumer or NobodyWaits()
     record = entry.review.decided.record_sha256

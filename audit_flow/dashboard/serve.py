@@ -28,8 +28,11 @@ def configured(app: ASGIApp) -> Config:
     """Return how an application is served: quietly, bounded, believing no proxy's headers."""
     import uvicorn
 
+    from audit_flow.dashboard.patience import Patient
+
     return uvicorn.Config(
         app,
+        http=Patient,
         log_level="warning",
         access_log=False,
         server_header=False,

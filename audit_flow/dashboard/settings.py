@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from audit_flow.errors import InputError
+from audit_flow.model import TrustFile
 from audit_flow.sources.hub.names import DEFAULT_ENDPOINT
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ class Root:
 
     folder: Path
     tracking_uri: str | None = None
+
+    @property
+    def stated(self) -> Path:
+        """The folder that a signed statement of publication is kept in, beside the manifest."""
+        return self.folder.parent / "publication"
 
     @property
     def reviews(self) -> Path:
@@ -52,6 +58,11 @@ class Settings:
     waiting: Waiting | None = None
     resumer: Resumer | None = None
     signer: Signer | None = field(default=None, repr=False)
+    # Whose signatures on reviews and publications count, beside the key that signs here, and where
+    # journals of publications lie.
+    trust: TrustFile = field(default_factory=TrustFile)
+    own: TrustFile = field(default_factory=TrustFile)
+    publications: tuple[Path, ...] = ()
     max_verify_seconds: float = 900.0
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from starlette.responses import HTMLResponse, Response
 from audit_flow.approval import FlowRun
 from audit_flow.dashboard.identity import Sessions, Visitor
 from audit_flow.dashboard.library import Audit, Library
+from audit_flow.dashboard.publications import Publications, Upload
 from audit_flow.dashboard.settings import MAX_BODY, Settings
 from audit_flow.dashboard.verifying import Verifier
 from audit_flow.errors import ApprovalError, InputError
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 _MAX_FIELDS = 40
 _NOTES = 200
+_RUNS_SECONDS = 2.0
 
 
 @dataclass
@@ -35,8 +38,11 @@ class Site:
     verifier: Verifier
     sessions: Sessions
     templates: Environment
+    publications: Publications
     # What a reviewer is told after the redirect, by the digest of the review.
     notes: OrderedDict[str, tuple[str, ...]] = field(default_factory=OrderedDict)
+
+    told_runs: tuple[float, tuple[tuple[FlowRun, ...], str]] = (float("-inf"), ((), ""))
 
     def render(
         self, request: Request, template: str, status: int = 200, **context: Any
@@ -59,14 +65,29 @@ class Site:
         )
         return self.library.audit(key, again=again)
 
-    def runs(self) -> tuple[tuple[FlowRun, ...], str]:
-        """Return the flow runs under way, and what kept them from being told."""
+    def uploads(self, audit: Audit) -> tuple[Upload, ...]:
+        """Return what was published of an audit, the latest first."""
+        return self.publications.of(audit.decided) if audit.root is not None else ()
+
+    def upload(self, audit: Audit) -> Upload | None:
+        """Return the latest publication of an audit, if there is any."""
+        return next(iter(self.uploads(audit)), None)
+
+    def runs(self, *, again: bool = False) -> tuple[tuple[FlowRun, ...], str]:
+        """Return the flow runs under way, and what kept them from being told.
+
+        Asked at most every two seconds, however many look; ``again`` asks now.
+        """
         if self.settings.waiting is None:
             return (), ""
-        try:
-            return self.settings.waiting.runs(), ""
-        except ApprovalError as error:
-            return (), str(error)
+        at, told = self.told_runs
+        if again or time.monotonic() - at > _RUNS_SECONDS:
+            try:
+                told = self.settings.waiting.runs(), ""
+            except ApprovalError as error:
+                told = (), str(error)
+            self.told_runs = (time.monotonic(), told)
+        return told
 
     def remember(self, digest: str, notes: tuple[str, ...]) -> None:
         """Keep what is to be told after a redirect."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from audit_flow.model import (
     BaseCandidate,
@@ -19,6 +20,18 @@ from audit_flow.model import (
     WeightsDigest,
 )
 
+if TYPE_CHECKING:
+    from audit_flow.dashboard.publications import Upload
+
+
+_FETCHED = {
+    "alike": "",
+    "sampled": "samples alike, not every byte",
+    "differs": "other bytes",
+    "not yet": "not yet fetched back",
+    "not told": "not told for this file",
+}
+
 
 @dataclass(frozen=True)
 class FileRow:
@@ -28,21 +41,35 @@ class FileRow:
     claimed: str | None = None
     audited: str | None = None
     signed: str | None = None
-    listed: str | None = None
+    uploaded: str | None = None
     fetched: str | None = None
+    # Why a digest of these two is not there, and whether other bytes were fetched back.
+    not_uploaded: str = "not yet uploaded"
+    not_fetched: str = "not yet fetched back"
+    is_other: bool = False
 
     @property
     def state(self) -> str:
         """``differ``, ``agree``, or ``alone`` where fewer than two digests can be compared."""
-        known = [self.claimed, self.audited, self.signed, self.listed, self.fetched]
+        known = [self.claimed, self.audited, self.signed, self.uploaded, self.fetched]
         plain = [digest for digest in known if digest]
-        if len(set(plain)) > 1:
+        if self.is_other or len(set(plain)) > 1:
             return "differ"
         return "agree" if len(plain) > 1 else "alone"
 
+    def told(self) -> tuple[tuple[str, str | None, str], ...]:
+        """Return who says it, the digest, and the words where there is none."""
+        return (
+            ("claimed", self.claimed, "not claimed"),
+            ("audited", self.audited, "not seen"),
+            ("signed", self.signed, "not signed"),
+            ("uploaded", self.uploaded, self.not_uploaded),
+            ("fetched_back", self.fetched, self.not_fetched),
+        )
 
-def file_rows(record: LineageRecord) -> tuple[FileRow, ...]:
-    """Return a row for each released or claimed file, SHA-256 by party; differing ones first.
+
+def file_rows(record: LineageRecord, upload: Upload | None = None) -> tuple[FileRow, ...]:
+    """Return a row for each released, claimed or uploaded file, SHA-256 by party; differing first.
 
     A claim under another algorithm is compared by its own rule and stands among the findings.
     """
@@ -53,19 +80,46 @@ def file_rows(record: LineageRecord) -> tuple[FileRow, ...]:
     listed = {f.path: f.sha256 for h in record.of(HubListing) for f in h.files if f.sha256}
     signed = dict(_signed(record, audited))
     folder = _folder(record)
+    published = upload.by_path if upload else {}
     rows = [
-        FileRow(
-            path,
-            _at(claimed, path, folder),
-            _at(audited, path, folder),
-            _at(signed, path, folder),
-            _at(listed, path, folder),
-            _at(fetched, path, folder),
+        _with_upload(
+            FileRow(
+                path,
+                _at(claimed, path, folder),
+                _at(audited, path, folder),
+                _at(signed, path, folder),
+                _at(listed, path, folder),
+                _at(fetched, path, folder),
+            ),
+            upload,
         )
-        for path in _paths(claimed, audited, folder)
+        for path in _paths(claimed, audited, published, folder)
     ]
     order = {"differ": 0, "alone": 1, "agree": 2}
-    return tuple(sorted(rows, key=lambda r: (r.claimed is None, order[r.state], r.path)))
+    weights = {p.removeprefix(f"{folder}/") for p in (*claimed, *audited)}
+    return tuple(sorted(rows, key=lambda r: (r.state != "differ", r.path not in weights,
+                                             order[r.state], r.path)))  # fmt: skip
+
+
+def _with_upload(row: FileRow, upload: Upload | None) -> FileRow:
+    """Add what a publication says: its statement signs, its commit holds, its look has read."""
+    if upload is None:
+        return row
+    file = upload.by_path.get(row.path)
+    if file is None:
+        return replace(row, not_uploaded="no part of the upload", not_fetched="not uploaded")
+    digest = file.sha256
+    came = upload.fetched(row.path)
+    is_signed = upload.seal.state in {"holds", "unknown"}
+    return replace(
+        row,
+        signed=row.signed or (digest if is_signed else None),
+        uploaded=row.uploaded or (digest if upload.is_uploaded else None),
+        fetched=row.fetched or (digest if came == "alike" else None),
+        not_uploaded=upload.words,
+        not_fetched=_FETCHED[came],
+        is_other=came == "differs",
+    )
 
 
 def base_findings(verdict: Verdict) -> tuple[Finding, ...]:
@@ -117,9 +171,11 @@ def _folder(record: LineageRecord) -> str:
     return next(found, ".").rstrip("/")
 
 
-def _paths(claimed: Iterable[str], audited: Iterable[str], folder: str) -> list[str]:
+def _paths(
+    claimed: Iterable[str], audited: Iterable[str], published: Iterable[str], folder: str
+) -> list[str]:
     names = {p.removeprefix(f"{folder}/") for p in (*claimed, *audited)}
-    return sorted(names)
+    return sorted(names | set(published))
 
 
 def _at(digests: dict[str, str], path: str, folder: str) -> str | None:

@@ -10,6 +10,8 @@ from typing import Any
 
 from audit_flow.approval import Entry
 from audit_flow.dashboard.comparing import Comparison
+from audit_flow.dashboard.publications import Upload
+from audit_flow.dashboard.seals import Seal
 from audit_flow.dashboard.summary import file_rows
 from audit_flow.report.interface import AuditResult
 from audit_flow.report.reading import Reading
@@ -47,12 +49,12 @@ def releases(rows: Iterable[AuditRow]) -> Table:
     return Table("releases", columns, tuple(row.model_dump(mode="json") for row in rows))
 
 
-def reviews(entries: Iterable[Entry]) -> Table:
-    """Return reviews with their places in the history."""
+def reviews(entries: Iterable[Entry], seal: Callable[[Entry], Seal]) -> Table:
+    """Return reviews with their places in the history, and what their signatures come to."""
     columns = ("number", "time", "reviewer", "decision", "reason", "subject", "record_sha256",
                "verdict_sha256", "policy_sha256", "subject_sha256", "entry_sha256",
-               "signed")  # fmt: skip
-    return _table("reviews", columns, (_review(entry) for entry in entries))
+               "signature", "signed_by")  # fmt: skip
+    return _table("reviews", columns, (_review(entry, seal(entry)) for entry in entries))
 
 
 def changes(comparison: Comparison) -> Table:
@@ -65,10 +67,14 @@ def changes(comparison: Comparison) -> Table:
     return _table("changes", ("topic", "what", "change", "before", "after"), rows)
 
 
-def of_audit(name: str, result: AuditResult) -> Table:
-    """Return a table of one audit; raises KeyError for a name that there is not."""
+def of_audit(name: str, result: AuditResult, upload: Upload | None = None) -> Table:
+    """Return a table of one audit; raises KeyError for a name that there is not.
+
+    ``upload`` is its publication, which the table of checksums tells of.
+    """
     columns, read = AUDIT_TABLES[name]
-    return _table(name, columns, read(result))
+    rows = _files(result, upload) if name == "checksums" else read(result)
+    return _table(name, columns, rows)
 
 
 def _findings(result: AuditResult) -> Iterable[Row]:
@@ -111,11 +117,10 @@ def _waivers(result: AuditResult) -> Iterable[Row]:
         yield from ({**w.plain(), "state": "expired" if w.expired else state} for w in group)
 
 
-def _files(result: AuditResult) -> Iterable[Row]:
-    for row in file_rows(result.record):
-        yield {"path": row.path, "state": row.state, "claimed": row.claimed or "",
-               "audited": row.audited or "", "signed": row.signed or "",
-               "listed": row.listed or "", "fetched_back": row.fetched or ""}  # fmt: skip
+def _files(result: AuditResult, upload: Upload | None = None) -> Iterable[Row]:
+    for row in file_rows(result.record, upload):
+        told = {name: digest or words for name, digest, words in row.told()}
+        yield {"path": row.path, "state": row.state, **told}
 
 
 _Reader = Callable[[AuditResult], Iterable[Row]]
@@ -138,7 +143,7 @@ AUDIT_TABLES: dict[str, tuple[tuple[str, ...], _Reader]] = {
         lambda result: (gap.plain() for gap in result.record.gaps),
     ),
     "checksums": (
-        ("path", "state", "claimed", "audited", "signed", "listed", "fetched_back"),
+        ("path", "state", "claimed", "audited", "signed", "uploaded", "fetched_back"),
         _files,
     ),
     "waivers": (
@@ -148,10 +153,10 @@ AUDIT_TABLES: dict[str, tuple[tuple[str, ...], _Reader]] = {
 }  # fmt: skip
 
 
-def _review(entry: Entry) -> Row:
+def _review(entry: Entry, seal: Seal) -> Row:
     plain = entry.review.plain()
     return {**plain, **plain["decided"], "number": entry.number, "entry_sha256": entry.sha256,
-            "signed": entry.signature is not None}  # fmt: skip
+            "signature": seal.words, "signed_by": seal.by}  # fmt: skip
 
 
 def _table(name: str, columns: Sequence[str], rows: Iterable[Row]) -> Table:

@@ -3,6 +3,7 @@
 from audit_flow.digests.blake3_parts import blake3_of_file, one_tensor
 from audit_flow.digests.cache import DigestCache
 from audit_flow.digests.engine import digest_files
+from audit_flow.digests.handed import HandedDigests, Row
 from audit_flow.digests.manifest import md5_of_directory_manifest, weights_root
 from audit_flow.digests.pickles import unsafe_pickle
 from audit_flow.digests.plan import ALGORITHMS, FileDigests, FilePlan, TensorDigest
@@ -16,8 +17,10 @@ __all__ = [
     "DigestCache",
     "FileDigests",
     "FilePlan",
+    "HandedDigests",
     "Header",
     "Problem",
+    "Row",
     "TensorDigest",
     "TensorSpec",
     "blake3_of_file",

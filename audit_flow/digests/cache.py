@@ -47,7 +47,8 @@ class DigestCache:
         try:
             with self._open() as database:
                 row = database.execute(
-                    "SELECT state, content, seal FROM digests WHERE slot = ?", (_slot(plan, file),)
+                    "SELECT state, content, seal FROM digests WHERE slot = ?",
+                    (slot_of(plan, file),),
                 ).fetchone()
         except (sqlite3.Error, OSError):
             return None
@@ -55,7 +56,7 @@ class DigestCache:
 
     def keep(self, found: Iterable[tuple[FilePlan, OpenFile, FileDigests]]) -> None:
         """Keep results, all in one transaction; files touched just now are left out."""
-        rows = [self._row(*item) for item in found if self._settled(item[1].identity)]
+        rows = [self._row(*item) for item in found if self.is_settled(item[1].identity)]
         if not rows:
             return
         try:
@@ -78,17 +79,19 @@ class DigestCache:
         with closing(sqlite3.connect(self._file, timeout=10)) as database:
             yield database
 
-    def _settled(self, identity: Identity) -> bool:
+    def is_settled(self, identity: Identity) -> bool:
+        """Say whether a file was left alone long enough for a further change to show."""
         touched = max(identity.ctime_ns, identity.mtime_ns)
         return self._clock() - touched > SETTLED_NS
 
     def _row(self, plan: FilePlan, file: OpenFile, found: FileDigests) -> tuple[str, str, str, str]:
-        slot, state = _slot(plan, file), _state(file.identity)
-        content = json.dumps(asdict(found), sort_keys=True)
+        slot, state = slot_of(plan, file), _state(file.identity)
+        content = content_of(found)
         return slot, state, content, _seal(slot, state, content)
 
 
-def _slot(plan: FilePlan, file: OpenFile) -> str:
+def slot_of(plan: FilePlan, file: OpenFile) -> str:
+    """Name one question about one file."""
     return json.dumps([file.real, sorted(plan.algorithms), plan.tensors])
 
 
@@ -105,8 +108,18 @@ def _restore(
     plan: FilePlan, file: OpenFile, row: tuple[object, object, object]
 ) -> FileDigests | None:
     state, content, seal = (str(column) for column in row)
-    if state != _state(file.identity) or seal != _seal(_slot(plan, file), state, content):
+    if state != _state(file.identity) or seal != _seal(slot_of(plan, file), state, content):
         return None
+    return restored(plan, content)
+
+
+def content_of(found: FileDigests) -> str:
+    """Return what was found as JSON, for ``restored``."""
+    return json.dumps(asdict(found), sort_keys=True)
+
+
+def restored(plan: FilePlan, content: str) -> FileDigests:
+    """Return what was found of a file, under the path that is asked for."""
     kept = json.loads(content)
     return FileDigests(
         plan.path,

@@ -12,6 +12,7 @@ from audit_flow.model.claim import (
     Protocol,
     Sampling,
     ScoreClaim,
+    StatementClaim,
     TrainingClaim,
     Unit,
 )
@@ -55,6 +56,12 @@ from audit_flow.model.openness_facts import Disclosure, OpenComponent, ReleaseTe
 from audit_flow.model.overlap_facts import Decontamination, FoundItem, Overlap
 from audit_flow.model.policy import Level, Policy, PublishTerms, Rule, Waiver
 from audit_flow.model.publication import Publication, PublicationCheck, PublishedFile
+from audit_flow.model.published_facts import (
+    PublishedFinding,
+    PublishedScore,
+    ServedMeasure,
+    ServedRow,
+)
 from audit_flow.model.record import Gap, GapTopic, LineageRecord, Link
 from audit_flow.model.review import Decided, Decision, Review
 from audit_flow.model.signature_facts import FileDifference, Signature, SignerFacts, Step
@@ -150,6 +157,8 @@ __all__ = [
     "PublicationCheck",
     "PublishTerms",
     "PublishedFile",
+    "PublishedFinding",
+    "PublishedScore",
     "ReleaseTerms",
     "Review",
     "Revocation",
@@ -159,11 +168,14 @@ __all__ = [
     "Sampling",
     "ScoreClaim",
     "ScoreComparison",
+    "ServedMeasure",
+    "ServedRow",
     "Signature",
     "SignerFacts",
     "SigstoreRoot",
     "StageFile",
     "Statement",
+    "StatementClaim",
     "Step",
     "StructureProblem",
     "Subject",

@@ -123,7 +123,18 @@ class TrainingClaim(Frozen):
     source: str
 
 
+class StatementClaim(Frozen):
+    """A claim in words that no other kind of claim holds: its topic and what it says."""
+
+    kind: Literal["statement"] = "statement"
+    id: ClaimId
+    topic: ShortText
+    text: ShortText
+    source: str
+
+
 Claim = Annotated[
-    ScoreClaim | BaseModelClaim | ChecksumClaim | TrainingClaim, Field(discriminator="kind")
+    ScoreClaim | BaseModelClaim | ChecksumClaim | TrainingClaim | StatementClaim,
+    Field(discriminator="kind"),
 ]
-ClaimKind = Literal["score", "base-model", "checksum", "training"]
+ClaimKind = Literal["score", "base-model", "checksum", "training", "statement"]

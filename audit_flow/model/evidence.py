@@ -18,6 +18,7 @@ from audit_flow.model.hub_facts import BaseCandidate, HubHistory, HubListing
 from audit_flow.model.lineage_facts import WeightComparison
 from audit_flow.model.openness_facts import OpenComponent, ReleaseTerms
 from audit_flow.model.overlap_facts import Decontamination, Overlap
+from audit_flow.model.published_facts import PublishedFinding, ServedRow
 from audit_flow.model.signature_facts import Signature
 from audit_flow.model.training_facts import (
     CheckpointIndex,
@@ -219,6 +220,8 @@ Evidence = Annotated[
     | ReleaseTerms
     | Declared
     | Baseline
+    | PublishedFinding
+    | ServedRow
     | Signature
     | Unread,
     Field(discriminator="kind"),

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from audit_flow.model.base import Count, Frozen, ShortText, Words
 from audit_flow.model.evidence_base import EvidenceBase, Finite
+from audit_flow.model.signature_facts import SignerFacts
 
 
 class LineageTest(Frozen):
@@ -59,13 +60,17 @@ class WeightComparison(EvidenceBase):
     over all ``candidates``. ``parent`` says whether this candidate is the nearest of several
     related ones, ``other`` that ``rival`` is. ``held_out`` and ``gram`` are correlations that no
     theorem stands behind; ``power`` names the tests that find a simulated relative of this
-    candidate. Bytes are those of headers and tensors, ``total`` of all weight files.
+    candidate. Bytes are those of headers and tensors, ``total`` of all weight files. Where the
+    candidate is known ``from_fingerprint`` alone, ``sha256`` is that file's, ``signer`` who is
+    shown to have signed it, and ``origin`` says so in words.
     """
 
     kind: Literal["weight-comparison"] = "weight-comparison"
     candidate: ShortText
     commit: ShortText | None = None
     from_fingerprint: bool = False
+    signer: SignerFacts | None = None
+    origin: Words = ""
     candidates: Count
     decision: Literal["related", "not related", "not decided"]
     basis: Literal["exact", "empirical", "controls", "none"]

@@ -14,6 +14,8 @@ from audit_flow.policy_file.suites import with_suites
 from audit_flow.sources import yaml_text
 from audit_flow.sources.wire import Text, Wire, validate
 
+# Long before this version was written: no clock that is right shows an earlier day.
+_NOT_BEFORE = dt.date(2025, 1, 1)
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -97,7 +99,18 @@ def load_policy(name_or_path: str, today: dt.date | None = None) -> Policy:
     """
     policy = _load(find(name_or_path), depth=0)
     _check_rules(policy, name_or_path)
-    return policy.on(today or dt.datetime.now(dt.UTC).date())
+    return policy.on(today or _today(policy, name_or_path))
+
+
+def _today(policy: Policy, where: str) -> dt.date:
+    """Return the date; a clock that stands before this version was made can't end a waiver."""
+    day = dt.datetime.now(dt.UTC).date()
+    if policy.waivers and day < _NOT_BEFORE:
+        raise PolicyError(
+            f"waivers, and a clock that says {day}", expected=f"a date after {_NOT_BEFORE}",
+            remedy="Set the clock: whether a waiver has run out can't be told", where=where,
+        )  # fmt: skip
+    return day
 
 
 def _load(path: Path, depth: int) -> Policy:

@@ -1,7 +1,7 @@
 """Publishing to a Hub: only what passed, in one commit, looked at again as a stranger."""
 
 from audit_flow.publish.interface import Order, Outcome, SignedVerdict, Target, Tokens
-from audit_flow.publish.publishing import publish, publish_staged
+from audit_flow.publish.publishing import look_at_target, publish, publish_staged
 from audit_flow.publish.statement import read as read_publication
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "SignedVerdict",
     "Target",
     "Tokens",
+    "look_at_target",
     "publish",
     "publish_staged",
     "read_publication",

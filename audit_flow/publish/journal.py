@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import fcntl
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
+from audit_flow import durable
 from audit_flow.errors import EvidenceError, RecordError
 from audit_flow.model import (
     Frozen,
@@ -36,7 +36,6 @@ from audit_flow.model.base import Sha256Hex, ShortText, Words
 from audit_flow.model.hub_facts import CommitId
 from audit_flow.model.publication import CheckMode, PublicationId
 from audit_flow.publish.interface import Target
-from audit_flow.sources.whole_file import write_synced
 
 # What each phase says of the repository: before `committing` nothing in it has changed; in
 # `committing` a commit may be there; from `checking` on it is there.
@@ -168,9 +167,8 @@ class State:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for name, data in files.items():
-                write_synced(folder / name, data, ".new.")
-            _sync(folder)
-            _sync(folder.parent)
+                durable.write(folder / name, data)
+            durable.sync(folder.parent)
         except OSError as error:
             raise _unwritable(folder, error) from error
         return folder
@@ -218,11 +216,3 @@ def _unreadable(path: Path) -> RecordError:
         expected="a journal as it was written",
         remedy="Look at the repository's history, and move the file away when you know what it is",
     )
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -22,13 +22,13 @@ from typing import Literal
 
 from pydantic import ValidationError
 
+from audit_flow import durable
 from audit_flow.errors import AuditFlowError, EvidenceError, InputError, RecordError
 from audit_flow.model import Frozen, canonical_json
 from audit_flow.reproduce.machine_key import make_machine_key, read_machine_key
 from audit_flow.reproduce.plan import RunKey
 from audit_flow.reproduce.stored_run import StoredRun
 from audit_flow.sources.folder import Folder
-from audit_flow.sources.whole_file import write_synced
 
 _MAX_BYTES = 512 << 20
 _MAX_LINE = 1024
@@ -87,7 +87,7 @@ class EvidenceStore:
             raise RecordError("there is a run already", where=str(place))
         try:
             place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_synced(place, seal + b"\n" + body, ".run.")
+            durable.write_new(place, seal + b"\n" + body)
         except OSError as error:
             raise RecordError(
                 f"could not be written: {error.strerror}", where=str(place)

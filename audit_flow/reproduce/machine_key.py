@@ -7,15 +7,16 @@ was honest, or that no entry was taken away; and whoever can read the key can se
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import os
 import secrets
 import stat
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from audit_flow import durable
 from audit_flow.errors import EvidenceError, RecordError
 
 _KEY_BYTES = 32
@@ -79,18 +80,9 @@ def make_machine_key(path: Path) -> MachineKey:
         return known
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".key.")  # mode 0600
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(secrets.token_bytes(_KEY_BYTES))
-            stream.flush()
-            os.fsync(handle)
-        try:
-            # Unlike a rename, a link leaves the key of whoever was faster.
-            os.link(name, path)
-        except FileExistsError:
-            pass
-        finally:
-            Path(name).unlink(missing_ok=True)
+        # Never in the place of the key of whoever was faster.
+        with contextlib.suppress(FileExistsError):
+            durable.write_new(path, secrets.token_bytes(_KEY_BYTES))
     except OSError as error:
         raise RecordError(f"no key can be made: {error.strerror}", where=str(path)) from error
     made = read_machine_key(path)

@@ -14,7 +14,7 @@ from typing import Any
 from audit_flow.errors import InputError
 from audit_flow.signing.statement import EVIDENCE, in_toto, read_statement
 
-KINDS = ("evaluation", "job-log", "training-config", "dataset", "other")
+KINDS = ("evaluation", "job-log", "training-config", "dataset", "fingerprint", "other")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from audit_flow import durable
 from audit_flow.errors import InputError
 from audit_flow.signing.keys import load_private_key, public_pem
 
@@ -39,7 +40,9 @@ def local_key() -> tuple[PrivateKey, Path, bool]:
                 f"others may read {path.name}", expected="mode 0600", where=str(path),
                 remedy="Make a new key, or take the rights away with: chmod 600",
             )  # fmt: skip
-        return load_private_key(path.read_bytes(), str(path)), path, made
+        key = load_private_key(path.read_bytes(), str(path))
+        _keep_public(path.with_suffix(".pub"), key)
+        return key, path, made
     except OSError as error:
         raise InputError(
             f"no local key can be kept: {error.strerror}", where=str(path),
@@ -61,16 +64,15 @@ def _make(path: Path) -> bool:
         return False
     key = ec.generate_private_key(ec.SECP256R1())
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    part = path.with_suffix(f".{os.getpid()}.tmp")
     try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(pem)
-        # A link never takes the place of a key that another process has made meanwhile.
-        os.link(part, path)
+        durable.write_new(path, pem)
     except FileExistsError:
+        # Another process has made one meanwhile.
         return False
-    finally:
-        part.unlink(missing_ok=True)
-    path.with_suffix(".pub").write_bytes(public_pem(key.public_key()))
     return True
+
+
+def _keep_public(path: Path, key: PrivateKey) -> None:
+    # Also where whoever made the key was killed before.
+    if not path.exists():
+        durable.write(path, public_pem(key.public_key()), 0o644)

@@ -6,11 +6,13 @@ Without a trusted time all that is known is that the signature was made before i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from audit_flow.model.trust import Revocation, TrustedParty, TrustFile, in_words
 from audit_flow.signing.proven import Proven
 from audit_flow.signing.steps import Steps
+
+CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 def judge_validity(
@@ -33,6 +35,9 @@ def judge_validity(
         words, end = min(unknown, key=lambda limit: limit[1])
         detail = f"{words} at {in_words(end)}; no trusted time says whether it was signed before"
         steps.unproven("validity", detail)
+    elif signed_at is not None and signed_at > at + CLOCKS_DIFFER:
+        detail = f"a trusted time says {in_words(signed_at)}, and the clock here {in_words(at)}"
+        steps.unproven("validity", f"{detail}: set the clock")
     else:
         steps.passed("validity", f"signed at {in_words(signed_at)}" if signed_at else "in force")
 

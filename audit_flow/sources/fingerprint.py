@@ -7,7 +7,7 @@ its metadata ``format`` and ``facts``. It is read as strictly as any file from a
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -31,12 +31,16 @@ MAX_ROWS = 4096
 
 
 class _BlockFacts(Frozen):
-    """Where a block comes from; ``rows`` is empty for a vector."""
+    """Where a block comes from; ``rows`` is empty for a vector.
+
+    ``quantised`` names the type of blocks that the numbers were stored in.
+    """
 
     role: Literal["embedding", "vector", "hidden", "residual", "attention"]
     place: ShortText
     layer: Count | None = None
     rows: tuple[Count, ...] = Field(default=(), max_length=MAX_ROWS)
+    quantised: ShortText | None = None
 
 
 class _Facts(Frozen):
@@ -79,7 +83,8 @@ def write_fingerprint(sample: Sample, model: str, revision: str | None = None) -
         units=sample.units, layers=sample.layers, vocabulary=sample.vocabulary, read=sample.read,
         total=sample.total, not_assessed=sample.not_assessed[:100],
         blocks=tuple(
-            _BlockFacts(role=b.role, place=b.place, layer=b.layer, rows=tuple(map(int, b.rows)))
+            _BlockFacts(role=b.role, place=b.place, layer=b.layer, rows=tuple(map(int, b.rows)),
+                        quantised=b.quantised)
             for b in blocks
         ),
     )  # fmt: skip
@@ -161,7 +166,7 @@ def _block(tensor: TensorSpec, about: _BlockFacts, data: bytes, width: int, wher
     block = block_of(Wanted(role, about.place, stored, rows), data)
     if isinstance(block, str):
         raise _bad(where, block)
-    return Block(role, about.place, block.dtype, rows, block.values, about.layer, data)
+    return replace(block, layer=about.layer, quantised=about.quantised)
 
 
 def _bad(where: str, got: str) -> EvidenceError:
@@ -181,11 +186,13 @@ def fingerprints_in(folder: Path, limit: int = 200) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def load_fingerprint(path: Path) -> Fingerprint:
-    """Read a fingerprint file; EvidenceError for anything that is not one."""
+def bytes_beside(path: Path, limit: int = MAX_BYTES) -> bytes:
+    """Return a fingerprint's or its signature's bytes; EvidenceError where they can't be had.
+
+    One byte more than ``limit`` is read at most, so that what is too large shows.
+    """
     try:
         with path.open("rb") as stream:
-            raw = stream.read(MAX_BYTES + 1)
+            return stream.read(limit + 1)
     except OSError as error:
         raise EvidenceError(str(error.strerror), where=path.name) from error
-    return read_fingerprint(raw, path.name)

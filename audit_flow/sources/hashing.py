@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePosixPath
@@ -58,11 +58,7 @@ def hash_all(
     """Hash what is wanted; a file that can't be read is told in ``failed`` and stops no other."""
     hashed = Hashed()
     members: dict[str, tuple[str, ...]] = {}
-    for path in sorted(wanted.paths):
-        _expand(folder, path, members, hashed)
-    tracked = {f for p in wanted.tracked for f in members.get(p, ())}
-    names = sorted({f for files in members.values() for f in files})
-    plans = {name: _plan(folder, name, tracked, wanted.tensors) for name in names}
+    plans = _plans(folder, wanted, members, hashed)
     run = partial(digest_files, folder.ceiling, progress=progress, cache=cache)
     for name, found in _all_or_each(run, plans, hashed):
         hashed.files[name] = found
@@ -70,6 +66,57 @@ def hash_all(
         if files != (path,) and all(f in hashed.files for f in files):
             _add_tree(hashed, path, files, path in wanted.tracked)
     return hashed
+
+
+def hash_some(
+    folder: Folder,
+    wanted: Wanted,
+    names: Collection[str],
+    cache: DigestCache,
+    threads: int | None = None,
+) -> None:
+    """Hash some of the files that are wanted into a cache; what can't be read is left to others.
+
+    ``names`` are files as ``share_out`` names them.
+    """
+    plans = {n: p for n, p in _plans(folder, wanted, {}, Hashed()).items() if n in names}
+    run = partial(digest_files, folder.ceiling, cache=cache, threads=threads)
+    for _ in _all_or_each(run, plans, Hashed()):
+        pass
+
+
+def share_out(folder: Folder, wanted: Wanted, size: int) -> tuple[tuple[str, ...], ...]:
+    """Share the files that are wanted out into groups of about ``size`` bytes, largest first.
+
+    A file is never cut. A file that can't be looked at counts as empty: hashing tells.
+    """
+    sizes = {n: _size(folder, n) for n in _plans(folder, wanted, {}, Hashed())}
+    groups: list[tuple[str, ...]] = []
+    current: list[str] = []
+    for name in sorted(sizes, key=lambda n: (-sizes[n], n)):
+        if current and sum(sizes[n] for n in current) + sizes[name] > size:
+            groups.append(tuple(current))
+            current = []
+        current.append(name)
+    return (*groups, tuple(current)) if current else tuple(groups)
+
+
+def _size(folder: Folder, name: str) -> int:
+    try:
+        return folder.locate(name).stat().st_size
+    except (AuditFlowError, OSError):
+        return 0
+
+
+def _plans(
+    folder: Folder, wanted: Wanted, members: dict[str, tuple[str, ...]], hashed: Hashed
+) -> dict[str, FilePlan]:
+    """Plan every file that is wanted; ``members`` and ``hashed`` are told what was found."""
+    for path in sorted(wanted.paths):
+        _expand(folder, path, members, hashed)
+    tracked = {f for p in wanted.tracked for f in members.get(p, ())}
+    names = sorted({f for files in members.values() for f in files})
+    return {name: _plan(folder, name, tracked, wanted.tensors) for name in names}
 
 
 def _expand(folder: Folder, path: str, members: dict[str, tuple[str, ...]], hashed: Hashed) -> None:

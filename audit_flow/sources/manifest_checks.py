@@ -58,6 +58,7 @@ def no_duplicates(manifest: ReleaseManifest, document: yaml_text.Document, name:
     seen: dict[str, int] = {}
     entries = [("scores", i, s.noun().id) for i, s in enumerate(manifest.scores)]
     entries += [("training", i, f"training:{t.name}") for i, t in enumerate(manifest.training)]
+    entries += [("statements", i, f"statement:{s.id}") for i, s in enumerate(manifest.statements)]
     for section, index, claim in entries:
         line = document.line((section, index)) or 1
         if claim.casefold() in seen:
@@ -98,13 +99,14 @@ def paths_inside(
 
 
 def _paths(manifest: ReleaseManifest) -> list[tuple[yaml_text.Path, str]]:
-    evidence = manifest.evidence
+    evidence, base = manifest.evidence, manifest.base_model
     found: list[tuple[yaml_text.Path, str | None]] = [
         (("weights",), manifest.weights),
         (("card",), manifest.card),
-        (("base_model", "path"), manifest.base_model.path if manifest.base_model else None),
+        (("base_model", "path"), base.path if base else None),
+        (("base_model", "fingerprint"), base.fingerprint if base else None),
     ]
-    for key in ("datasets", "training_configs", "job_logs", "records"):
+    for key in ("datasets", "training_configs", "job_logs", "records", "findings"):
         found += [(("evidence", key, i), p) for i, p in enumerate(getattr(evidence, key))]
     found += [(("evidence", "evaluations", i), e.path) for i, e in enumerate(evidence.evaluations)]
     for i, tool in enumerate(manifest.decontamination):

@@ -20,6 +20,7 @@ from audit_flow.model.claim import (
     Relation,
     Sampling,
     ScoreClaim,
+    StatementClaim,
     TrainingClaim,
     Unit,
 )
@@ -183,13 +184,17 @@ class BaselineEntry(Wire):
 
 
 class BaseEntry(Wire):
-    """The base model as announced; ``path`` is a local copy of its weights."""
+    """The base model as announced; ``path`` is a local copy of its weights.
+
+    ``fingerprint`` is a file that stands for them where there is no copy.
+    """
 
     id: Text
     revision: Text | None = None
     relation: Relation | None = None
     license: Text | None = None
     path: PathText | None = None
+    fingerprint: PathText | None = None
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 
 
@@ -198,6 +203,14 @@ class TrainingEntry(Wire):
 
     name: Text
     value: Text
+
+
+class StatementEntry(Wire):
+    """A claim in words, under an id of its own."""
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+    topic: Text
+    text: Text
 
 
 class DecontaminationEntry(Wire):
@@ -257,6 +270,7 @@ class EvidenceEntry(Wire):
     job_logs: list[PathText] = []
     records: list[PathText] = []
     evaluations: list[Annotated[EvaluationEntry, BeforeValidator(as_evaluation)]] = []
+    findings: list[PathText] = []
 
 
 class ReproduceEntry(Wire):
@@ -310,6 +324,7 @@ class ReleaseManifest(Wire):
     scores: list[ScoreEntry] = []
     baselines: list[BaselineEntry] = []
     training: list[TrainingEntry] = []
+    statements: list[StatementEntry] = []
     decontamination: list[DecontaminationEntry] = []
     openness: OpennessEntry | None = None
     disclosures: dict[Text, Text] = {}
@@ -328,7 +343,7 @@ class ReleaseManifest(Wire):
                     id=f"base-model:{base.id}",
                     base=base.id,
                     source="release.yaml",
-                    **base.model_dump(exclude={"id", "license"}),
+                    **base.model_dump(exclude={"id", "license", "fingerprint"}),
                 )
             )
         claims += [
@@ -336,6 +351,12 @@ class ReleaseManifest(Wire):
                 id=f"training:{t.name}", name=t.name, value=t.value, source="release.yaml"
             )
             for t in self.training
+        ]
+        claims += [
+            StatementClaim(
+                id=f"statement:{s.id}", topic=s.topic, text=s.text, source="release.yaml"
+            )
+            for s in self.statements
         ]
         claims += [_checksum(path, text) for path, text in sorted(self.checksums.items())]
         return tuple(claims)

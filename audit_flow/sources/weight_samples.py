@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import PurePosixPath
 
 from audit_flow.analysis.lineage.plan import DEFAULT_BUDGET, Wanted, sampling_plan
@@ -12,11 +10,14 @@ from audit_flow.analysis.lineage.roles import Stored, layout_of
 from audit_flow.analysis.lineage.sample import Block, Sample, block_of
 from audit_flow.digests import Header, check_structure
 from audit_flow.errors import EvidenceError
+from audit_flow.sources.gguf_model import gguf_model
+from audit_flow.sources.model_files import ModelTensors, one_model
 from audit_flow.sources.ranges import RangeReader
 
 MAX_TENSORS = 500_000
-_SHARD = re.compile(r"-\d+-of-\d+(?=\.safetensors\Z)")
-_UNREAD = {".gguf": "GGUF", ".bin": "a pickle", ".pt": "a pickle", ".pth": "a pickle"}
+MAX_READ = 20_000_000
+_LEAST = 4_000_000
+_PICKLES = {".bin", ".pt", ".pth"}
 
 
 def read_sample(
@@ -24,46 +25,39 @@ def read_sample(
 ) -> Sample:
     """Read rows of few tensors: at most about ``budget`` bytes, all ranges at a time.
 
-    ``headers`` are those of the safetensors files. Raises EvidenceError where there are none, or
-    where a header does not describe its file: then no offset in it is followed.
+    ``headers`` are those of the safetensors files; where there are none, GGUF files are read.
+    Raises EvidenceError where there are neither, or where a header does not describe its file:
+    then no offset in it is followed.
     """
-    chosen, others = _one_model(headers)
-    if not chosen:
+    found = _safetensors(headers) if headers else gguf_model(reader)
+    if found is None:
         raise EvidenceError(
-            "no safetensors file", expected="weights as safetensors", where=_first_unread(reader),
+            "no safetensors file", expected="weights as safetensors or GGUF",
+            where=_first_unread(reader),
             remedy="Convert the weights to safetensors to have their lineage compared",
         )  # fmt: skip
-    layout = layout_of(_tensors(chosen))
-    plan = sampling_plan(layout, budget)
+    layout = layout_of(found.tensors)
+    # Headers of GGUF hold the vocabulary: what they take is not left for rows.
+    plan = sampling_plan(layout, min(budget, max(_LEAST, MAX_READ - found.header_bytes)))
     blocks, reasons = _blocks(reader, plan)
-    sizes = sum(w.size for w in plan)
     return Sample(
         layout.width, layout.units, layout.layers, layout.vocabulary, tuple(blocks),
-        (*layout.not_assessed, *reasons, *others),
-        read=sizes + sum(h.data_start for h in chosen.values()),
-        total=sum(h.file_size for h in chosen.values()),
+        (*layout.not_assessed, *reasons, *found.others),
+        read=sum(w.size for w in plan) + found.header_bytes, total=found.file_bytes,
     )  # fmt: skip
 
 
-def _one_model(headers: Mapping[str, Header]) -> tuple[dict[str, Header], list[str]]:
-    """Return the files of the largest model among them: a folder may hold the same one twice."""
-    families: dict[str, dict[str, Header]] = {}
-    for name, header in headers.items():
-        families.setdefault(_SHARD.sub("", name), {})[name] = header
-    if not families:
-        return {}, []
-    sizes = {f: sum(h.file_size for h in files.values()) for f, files in families.items()}
-    # Of models of one size, the one that loaders take.
-    best = max(
-        sorted(sizes), key=lambda f: (sizes[f], PurePosixPath(f).name == "model.safetensors")
-    )
-    rest = sorted(n for f, files in families.items() if f != best for n in files)
-    words = [f"{len(rest)} other weight files, such as {rest[0]}"] if rest else []
-    return families[best], words
+def _safetensors(headers: Mapping[str, Header]) -> ModelTensors:
+    chosen, others = one_model({n: h.file_size for n, h in headers.items()})
+    kept = {n: headers[n] for n in chosen}
+    return ModelTensors(
+        tuple(_tensors(kept)), sum(h.data_start for h in kept.values()),
+        sum(h.file_size for h in kept.values()), others,
+    )  # fmt: skip
 
 
 def _first_unread(reader: RangeReader) -> str:
-    kinds = sorted(n for n in reader.sizes if PurePosixPath(n).suffix in _UNREAD)
+    kinds = sorted(n for n in reader.sizes if PurePosixPath(n).suffix in _PICKLES)
     return kinds[0] if kinds else ""
 
 
@@ -99,5 +93,5 @@ def _blocks(reader: RangeReader, plan: tuple[Wanted, ...]) -> tuple[list[Block],
         if isinstance(block, str):
             reasons.append(block)
         else:
-            blocks.append(replace(block, data=raw))
+            blocks.append(block)
     return blocks, reasons

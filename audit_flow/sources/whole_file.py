@@ -1,9 +1,7 @@
-"""Files of the operator: read within a bound, written whole or not at all."""
+"""Files of the operator, read within a bound."""
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 from audit_flow.errors import InputError
@@ -23,20 +21,3 @@ def read_file(path: Path, limit: int = MAX_BYTES) -> bytes:
     if len(raw) > limit:
         raise InputError(f"{path} is too large", expected=f"at most {limit} bytes")
     return raw
-
-
-def write_synced(place: Path, data: bytes, prefix: str) -> None:
-    """Write by temporary file, fsync and rename; what is there afterwards is whole.
-
-    ``prefix`` names the temporary file, which is removed where anything goes wrong.
-    """
-    handle, name = tempfile.mkstemp(dir=place.parent, prefix=prefix)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(handle)
-        Path(name).replace(place)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-import tempfile
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
+from audit_flow import durable
 from audit_flow.store import library
 
 
@@ -60,8 +60,8 @@ def _usable(path: Path) -> bool:
 
 def _appear(path: Path, fill: Callable[[Path], None]) -> None:
     """Fill a temporary file and link it to ``path``; the first of several writers wins."""
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as folder:
-        blank = Path(folder) / "blank.db"
+    with durable.folder_being_made(path) as folder:
+        blank = folder / "blank.db"
         fill(blank)
         try:
             with suppress(FileExistsError):

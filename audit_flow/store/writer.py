@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from audit_flow.errors import RecordError
 from audit_flow.model import LineageRecord, Verdict
 from audit_flow.store import library, reader, registry
+from audit_flow.store.alone import alone, clear_abandoned, first_of
 from audit_flow.store.entry import COMPLETE, Entry, describe, logged_name
 from audit_flow.store.location import Location, client_for, locate
 from audit_flow.store.stored import Stored
@@ -35,31 +36,44 @@ def record_audit(
     """Keep an audit as one MLflow run, or find the run that already holds the same one.
 
     ``artifacts`` are report files by relative path. Without ``tracking_uri`` audits go to a SQLite
-    file in ``default_root``. Two processes that record the same audit at the same moment may both
-    write a run; the oldest is the one found afterwards. A run that no longer holds what was
-    written is left as it is, and a new one is written. Raises RecordError.
+    file in ``default_root``. Of processes that record the same audit at the same moment one writes
+    a run and the others find it. A run that no longer holds what was written is left as it is, and
+    a new one is written; what a killed writer left in a SQLite store is taken away. Raises
+    RecordError.
     """
     entry = describe(record, verdict, artifacts)
     location = locate(tracking_uri, default_root)
-    with library.told("recording the audit", location.shown, location.password):
+    folder = location.sqlite.parent if location.sqlite else default_root.expanduser().absolute()
+    with (
+        library.told("recording the audit", location.shown, location.password),
+        alone(folder) as held,
+    ):
         client = client_for(location)
         if verdict.outcome != "PASSED":
             # Before anything else can go wrong.
             registry.revoke(client, entry)
         earlier = _earlier(client, entry, experiment)
+        if earlier is None and held and location.sqlite:
+            clear_abandoned(client, experiment, _same(entry), COMPLETE)
         run_id = earlier or _write(client, location, entry, verdict, experiment)
+        if earlier is None and not (held and location.sqlite):
+            kept = first_of(client, experiment, _same(entry), run_id)
+            run_id, earlier = kept, (None if kept == run_id else kept)
         if verdict.outcome == "PASSED" and entry.weights_sha256:
             _promote(client, entry, run_id)
         return reader.stored(client, location, run_id, created=earlier is None)
 
 
 def _earlier(client: Any, entry: Entry, experiment: str) -> str | None:
-    same = {n: entry.tags[n] for n in ("audit.record_sha256", "audit.verdict_sha256")}
-    for run in reader.complete_runs(client, experiment, same):
+    for run in reader.complete_runs(client, experiment, _same(entry)):
         with suppress(RecordError):
             reader.read_run(client, run.info.run_id)
             return str(run.info.run_id)
     return None
+
+
+def _same(entry: Entry) -> dict[str, str]:
+    return {n: entry.tags[n] for n in ("audit.record_sha256", "audit.verdict_sha256")}
 
 
 def _write(client: Any, location: Location, entry: Entry, verdict: Verdict, experiment: str) -> str:

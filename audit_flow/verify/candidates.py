@@ -9,22 +9,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audit_flow.collectors import unread
+from audit_flow.collectors.weight_comparison import known_by
 from audit_flow.digests import Header
 from audit_flow.errors import AuditFlowError, InputError
 from audit_flow.linking import is_weight_file
-from audit_flow.model import BaseCandidate, Evidence, Trust
+from audit_flow.model import BaseCandidate, Evidence, Trust, TrustFile
 from audit_flow.sources import json_text
 from audit_flow.sources.folder import MIB, Folder
 from audit_flow.sources.hashing import Wanted, hash_all
-from audit_flow.sources.hub import HubName, open_repository
-from audit_flow.sources.hub.names import local_or_hub
+from audit_flow.sources.hub import HubName, open_repository, parse_name
+from audit_flow.sources.hub.names import LocalName, local_or_hub
 from audit_flow.sources.hub.repository import stored_token
 from audit_flow.sources.ranges import LocalRanges, RangeReader, read_headers
 
 if TYPE_CHECKING:
+    from audit_flow.analysis.lineage.sample import Sample
     from audit_flow.collectors.weight_comparison import Known, Weights
 
 MAX_DIFFERENCES = 30
+FINGERPRINT = ".fingerprint"
 _MAX_CONFIG = 4 * MIB
 _TOKENIZER = ("tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt", "vocab.txt")
 # What says who wrote the file or how to run the model, not what was computed with.
@@ -48,6 +51,54 @@ class Model:
     tensors: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Sampled:
+    """A candidate's sample that was read beforehand, perhaps on another machine.
+
+    It holds for one commit and for these headers; ``sample`` may be why there is none.
+    """
+
+    name: str
+    commit: str | None
+    headers: Mapping[str, Header]
+    sample: Sample | str
+
+    def is_of(self, model: Model) -> bool:
+        """Say whether this is a sample of exactly this model."""
+        mine = (self.name, self.commit, dict(self.headers))
+        return mine == (model.name, model.commit, dict(model.headers))
+
+
+def sample_candidate(name: str, endpoint: str | None, token: str | None = None) -> Sampled | None:
+    """Read the sample of one candidate; None where there is none to read."""
+    from audit_flow.collectors.weight_comparison import sample_of
+
+    if is_fingerprint(name):
+        return None
+    hub = parse_name("own/own", endpoint).endpoint
+    try:
+        weights = _opened(name, hub, token)
+        found = sample_of(weights)
+    except AuditFlowError:
+        return None
+    return Sampled(weights.name, weights.commit, weights.headers, found)
+
+
+def _opened(name: str, endpoint: str, token: str | None) -> Weights:
+    where = local_or_hub(name, endpoint)
+    if isinstance(where, HubName):
+        return _weights(hub_model(where, _token_for(where, endpoint, token)))
+    folder = Folder.at(where.path)
+    reader = LocalRanges(folder, folder.walk())
+    shards = [n for n in reader.sizes if n.endswith(".safetensors")]
+    return _weights(Model(name, None, None, {}, read_headers(reader, shards), reader))
+
+
+def _token_for(where: HubName, endpoint: str, token: str | None) -> str | None:
+    """A token is for candidates on the same Hub alone."""
+    return token if where.endpoint == endpoint and not where.named_host else None
+
+
 def compare_bases(
     released: Model,
     names: Iterable[str],
@@ -55,43 +106,64 @@ def compare_bases(
     endpoint: str,
     token: str | None,
     fingerprints: Path | None = None,
+    trust: TrustFile | None = None,
+    samples: Iterable[Sampled] = (),
 ) -> list[Evidence]:
     """Hold a release against each candidate; one that can't be read becomes an Unread fact.
 
-    ``fingerprints`` is a folder of them: those of models that are not among ``names`` are
-    candidates as well.
+    A name may be that of a fingerprint file. ``fingerprints`` is a folder of them: those of models
+    that are not among ``names`` are candidates as well. ``trust`` says whose fingerprints count.
+    ``samples`` are those of candidates that were sampled beforehand.
 
     A token is for candidates on the same Hub alone. Raises InputError for a name that is none.
     """
     found: list[Evidence] = []
-    others: list[Model] = []
+    others: dict[str, Model] = {}
+    known: dict[str, Known] = {}
     for name in names:
-        where = local_or_hub(name, endpoint)
+        where = None if is_fingerprint(name) else local_or_hub(name, endpoint)
         try:
-            if isinstance(where, HubName):
-                same = where.endpoint == endpoint and not where.named_host
-                other = hub_model(where, token if same else None)
-            else:
-                other = local_model(where.path, name)
+            if where is None:
+                model = known_by(Path(name).expanduser(), trust or TrustFile())
+                known.setdefault(model.name, model)
+                continue
+            other = _candidate(where, name, endpoint, token)
             found.append(compare(released, other))
-            if other.name not in {m.name for m in others}:
-                others.append(other)
+            others.setdefault(other.name, other)
         except AuditFlowError as error:
             found.append(unread("base candidate", name, error))
-    known: list[Known] = []
     if fingerprints is not None:
-        known, failed = known_models(fingerprints, {m.name for m in others})
+        more, failed = known_models(fingerprints, others.keys() | known.keys(), trust)
+        known |= {k.name: k for k in more}
         found += [unread("fingerprint", path, error) for path, error in failed]
-    return [*found, *_sampled(released, others, known)]
+    kept = [k for name, k in known.items() if name not in others]
+    return [*found, *_sampled(released, others.values(), kept, samples)]
+
+
+def _candidate(where: HubName | LocalName, name: str, endpoint: str, token: str | None) -> Model:
+    if isinstance(where, LocalName):
+        return local_model(where.path, name)
+    return hub_model(where, _token_for(where, endpoint, token))
+
+
+def is_fingerprint(name: str) -> bool:
+    """Say whether a candidate is named by a fingerprint file; InputError where it is not there."""
+    if "://" in name or not name.endswith(FINGERPRINT):
+        return False
+    if not Path(name).expanduser().is_file():
+        raise InputError(f"there is no file {name!r}", expected="a fingerprint")
+    return True
 
 
 def _sampled(
-    released: Model, others: Iterable[Model], known: Iterable[Known]
+    released: Model, others: Iterable[Model], known: Iterable[Known], samples: Iterable[Sampled]
 ) -> tuple[Evidence, ...]:
     """Hold samples of the weights against each other: all candidates are judged together."""
     from audit_flow.collectors.weight_comparison import compare_weights
 
-    return compare_weights(_weights(released), [*map(_weights, others), *known])
+    models = {m.name: m for m in others}
+    before = {s.name: s.sample for s in samples if s.name in models and s.is_of(models[s.name])}
+    return compare_weights(_weights(released), [*map(_weights, models.values()), *known], before)
 
 
 def _weights(model: Model) -> Weights:
@@ -115,11 +187,10 @@ def open_weights(name: str, endpoint: str | None, *, anonymous: bool = False) ->
 
 
 def known_models(
-    folder: Path, taken: Collection[str]
+    folder: Path, taken: Collection[str], trust: TrustFile | None = None
 ) -> tuple[list[Known], list[tuple[str, AuditFlowError]]]:
-    """Return the models of a folder of fingerprints, each name once, and what can't be read."""
-    from audit_flow.collectors.weight_comparison import Known
-    from audit_flow.sources.fingerprint import fingerprints_in, load_fingerprint
+    """Return the models of a folder of fingerprints, each name once, and what can't be used."""
+    from audit_flow.sources.fingerprint import fingerprints_in
 
     if not folder.is_dir():
         raise InputError(f"there is no folder {str(folder)!r}", expected="fingerprints")
@@ -127,12 +198,12 @@ def known_models(
     failed: list[tuple[str, AuditFlowError]] = []
     for path in fingerprints_in(folder):
         try:
-            fingerprint = load_fingerprint(path)
+            known = known_by(path, trust or TrustFile())
         except AuditFlowError as error:
             failed.append((path.name, error))
             continue
-        if fingerprint.model not in taken:
-            found.setdefault(fingerprint.model, Known(fingerprint.model, fingerprint, path.name))
+        if known.name not in taken:
+            found.setdefault(known.name, known)
     return list(found.values()), failed
 
 

@@ -34,7 +34,13 @@ from audit_flow.sources.folder import Folder
 from audit_flow.sources.hashing import Progress, Wanted, hash_all
 from audit_flow.sources.hub import HubName, HubRepository, open_repository, parse_name
 from audit_flow.verify.attested import attested_verdicts
-from audit_flow.verify.candidates import Model, compare_bases, local_model, read_config
+from audit_flow.verify.candidates import (
+    Model,
+    Sampled,
+    compare_bases,
+    local_model,
+    read_config,
+)
 from audit_flow.verify.claims import CARD, Claimed, read_checksums, read_claims
 from audit_flow.verify.history import MAX_COMMITS, read_history
 from audit_flow.verify.reproductions import read_reproductions
@@ -50,7 +56,7 @@ class Asked:
 
     ``measured`` is the digest or folder of the weights that ``reproductions`` measured;
     ``measure`` is called with the folder of the whole weights, where they are here; ``trust`` says
-    whose signatures count.
+    whose signatures count; ``samples`` are of ``bases``, read beforehand.
     """
 
     reproductions: tuple[Path, ...] = ()
@@ -58,6 +64,7 @@ class Asked:
     checksums: tuple[Path, ...] = ()
     bases: tuple[str, ...] = ()
     fingerprints: Path | None = None
+    samples: tuple[Sampled, ...] = ()
     history: bool = False
     commits: int = MAX_COMMITS
     since: str | None = None
@@ -225,7 +232,8 @@ def _bases(
         return []
     try:
         return compare_bases(released(), asked.bases, endpoint=endpoint, token=token,
-                             fingerprints=asked.fingerprints)  # fmt: skip
+                             fingerprints=asked.fingerprints, trust=asked.trust,
+                             samples=asked.samples)  # fmt: skip
     except InputError:
         raise
     except AuditFlowError as error:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
+from audit_flow.analysis.lineage.ggml import can_decode
 from benchmarks.lineage.axes import axes, layer_of, layers, on_axis, taken, times
 from benchmarks.lineage.plan import Layout
 from benchmarks.lineage.tensors import Floats, Weights
@@ -22,7 +23,10 @@ Expectation = Literal["found", "reported", "undecided"]
 
 @dataclass(frozen=True)
 class Derivative:
-    """``parent`` names the model whose child it is; None where several have a part in it."""
+    """``parent`` names the model whose child it is; None where several have a part in it.
+
+    ``gguf`` is the type of a GGUF file that it is written to.
+    """
 
     name: str
     kind: str
@@ -31,6 +35,7 @@ class Derivative:
     parent: str | None
     dtype: str = "BF16"
     dtypes: Mapping[str, str] = field(default_factory=dict)
+    gguf: str | None = None
 
 
 def rng(seed: int) -> np.random.Generator:
@@ -316,6 +321,8 @@ def derivatives(
     yield one("int4", "int4, stored as floats", rounded(base, 4, 32), "reported")
     weights, dtypes = packed(base)
     yield one("packed4", "GPTQ-like packed", weights, "reported", "F16", dtypes)
+    for bits in ("Q8_0", "Q4_0") if can_decode() else ():
+        yield replace(one(f"gguf-{bits}", f"GGUF {bits}", base, "reported"), gguf=bits)
     yield one("vocabulary+128", "vocabulary", with_vocabulary(layout, base, 128))
     yield one("vocabulary-100", "vocabulary", with_vocabulary(layout, base, -100))
     yield one("layer-dropped", "depth", relayered(base, [n for n in layers(base) if n != 1]))

@@ -18,6 +18,7 @@ from audit_flow.sources.ranges import LocalRanges, read_headers
 from audit_flow.sources.weight_samples import read_sample
 from benchmarks.lineage import tensors
 from benchmarks.lineage.derivatives import Derivative, between_rivals, derivatives
+from benchmarks.lineage.gguf_files import as_gguf
 from benchmarks.lineage.plan import Layout
 
 OTHERS_OF_DERIVATIVES = 3
@@ -151,12 +152,27 @@ def _derived(
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch) / "model.safetensors"
         for made in _made(zoo, layout, rivals):
-            special = {n.replace(".", "__"): kind for n, kind in made.dtypes.items()}
-            tensors.save(place, made.weights, made.dtype, **special)
             yield judged(
-                zoo, reopened(place, made.name), layout, made.kind, made.expectation, made.parent,
+                zoo, _written(place, made), layout, made.kind, made.expectation, made.parent,
                 rivals, others, independent=False,
             )  # fmt: skip
+
+
+def written_model(place: Path, made: Derivative) -> Path:
+    """Write a derivative, as GGUF under that ending if it is to be; return the file."""
+    if made.gguf:
+        as_gguf(file := place.with_suffix(".gguf"), made.weights, made.gguf)
+        return file
+    special = {n.replace(".", "__"): kind for n, kind in made.dtypes.items()}
+    tensors.save(place, made.weights, made.dtype, **special)
+    return place
+
+
+def _written(place: Path, made: Derivative) -> Weights:
+    file = written_model(place, made)
+    if file == place:
+        return reopened(place, made.name)
+    return Weights(made.name, LocalRanges(Folder.at(file.parent), [file.name]), {})
 
 
 def _made(zoo: Zoo, layout: Layout, rivals: Sequence[str]) -> Iterator[Derivative]:

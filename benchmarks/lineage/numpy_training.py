@@ -157,6 +157,15 @@ def _layer_gradient(
     return below
 
 
+def train_bases(folder: Path, first_seed: int, bases: int) -> None:
+    """Train models from scratch that differ in their seed alone; those that are there are kept."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed in range(first_seed, first_seed + bases):
+        place = folder / f"mlp-{seed}.safetensors"
+        if not place.exists():
+            save(place, trained(Run(seed)))
+
+
 def train_zoo(folder: Path, first_seed: int, bases: int) -> None:
     """Train a small zoo: bases, a rival of the first, and light and heavy children of both."""
     folder.mkdir(parents=True, exist_ok=True)

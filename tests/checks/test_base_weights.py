@@ -13,12 +13,16 @@ from audit_flow.linking import link
 from audit_flow.model import (
     BaseModelClaim,
     Claim,
+    Digest,
+    Gap,
     LineageRecord,
+    Link,
     SampledChange,
     Subject,
     TrainingClaim,
     Trust,
     WeightComparison,
+    WeightsDigest,
 )
 
 
@@ -75,12 +79,57 @@ def test_what_weights_say_of_the_claimed_base(name: str) -> None:
     assert "copied" not in f"{result.message} {result.actual}"
 
 
-def test_where_the_ledger_proves_the_base_weights_can_only_contradict() -> None:
+def test_where_nothing_is_required_weights_can_only_contradict() -> None:
     for name, (evidence, expected) in CASES.items():
         if name == "only another was compared":
             continue
         (result,) = BaseCandidates().run(record(*evidence), CandidateParams(required=False))
         assert result.outcome.value == ("PASSED" if expected == "UNPROVEN" else expected)
+
+
+def ledger(*evidence: WeightComparison, edge: bool = True, gap: bool = False) -> LineageRecord:
+    made = record(*evidence)
+    base = WeightsDigest(
+        id="weights:base", source="base", trust=Trust.RECOMPUTED, role="base",
+        root_sha256="ab" * 32, files=(),
+    )  # fmt: skip
+    link_ = Link(source=base.id, target="job:train", relation="used", via="dvc.lock",
+                 digest=Digest(algorithm="sha256", hex="ab" * 32))  # fmt: skip
+    break_ = Gap(name="base-model-changed", topic="base-model", about="base", expected="a",
+                 actual="b", contradicted=True)  # fmt: skip
+    return made.model_copy(update={
+        "evidence": (*made.evidence, base), "links": (link_,) if edge else (),
+        "gaps": (break_,) if gap else (),
+    })  # fmt: skip
+
+
+UNCOMPARED = compared(decision="not decided", basis="none", log10_p=0.0, reason="no safetensors")
+SILENT = compared(
+    decision="not decided", basis="none", log10_p=0.0,
+    tests=({"name": "embedding-columns", "hits": 1, "places": 96, "tries": 8, "log10_p": 0.0},),
+)  # fmt: skip
+BY_LEDGER = {
+    "not compared": ([UNCOMPARED], {}, "PASSED"),
+    "no candidate": ([], {}, "PASSED"),
+    "compared, and they do not tell": ([SILENT], {}, "UNPROVEN"),
+    "not related": ([compared(decision="not related", basis="controls")], {}, "FAILED"),
+    "another is related": ([UNCOMPARED, OTHER], {}, "UNPROVEN"),
+    "no edge": ([UNCOMPARED], {"edge": False}, "UNPROVEN"),
+    "a break about the base": ([UNCOMPARED], {"gap": True}, "UNPROVEN"),
+}
+
+
+@pytest.mark.parametrize("name", BY_LEDGER)
+def test_the_ledger_stands_in_only_where_weights_could_not_be_compared(name: str) -> None:
+    evidence, how, expected = BY_LEDGER[name]
+    made = ledger(*evidence, **how)
+    (result,) = BaseCandidates().run(made, CandidateParams(ledger=True))
+    assert result.outcome.value == expected
+    if expected == "PASSED":
+        assert "by the ledger" in result.message
+        assert "weights:base" in result.evidence
+    (strict,) = BaseCandidates().run(made, CandidateParams())
+    assert strict.outcome.value == ("FAILED" if expected == "FAILED" else "UNPROVEN")
 
 
 def test_the_finding_tells_bound_tests_bytes_and_what_is_missing() -> None:

@@ -117,7 +117,7 @@ def checked(claimed: str, audited: str, listed: tuple[str, str] | None = None) -
 def test_digests_of_a_file_stand_side_by_side() -> None:
     (same,) = file_rows(checked("x", "x", ("x", "whole")))
     assert same.state == "agree"
-    assert same.claimed == same.audited == same.listed == same.fetched == digest("x")
+    assert same.claimed == same.audited == same.uploaded == same.fetched == digest("x")
     (listed_only,) = file_rows(checked("x", "x", ("x", "none")))
     assert listed_only.fetched is None
 

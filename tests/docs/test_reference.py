@@ -17,9 +17,12 @@ from pydantic import BaseModel
 from audit_flow.analysis.comparison import ScoreParams
 from audit_flow.checks import CHECKS
 from audit_flow.checks.contamination import OverlapParams
+from audit_flow.checks.findings import FindingsParams, ScoreFindingsParams
 from audit_flow.checks.interface import GAPS_IN_WORDS
+from audit_flow.checks.served_rows import ServedParams
 from audit_flow.checks.training_compute import PossibleParams, ThroughputParams, UsualParams
 from audit_flow.collectors.interface import SourceFile
+from audit_flow.collectors.published import read_published
 from audit_flow.collectors.readers import READERS, detect
 from audit_flow.errors import InputError
 from audit_flow.gate.judge import UNASSESSED
@@ -32,6 +35,7 @@ from audit_flow.sources import manifest_entries as manifest
 from audit_flow.sources import manifest_schema, yaml_text
 from audit_flow.sources.folder import Folder
 from audit_flow.sources.wire import validate
+from benchmarks.incidents.form import read_case
 from tests.docs.pages import anchors, blocks, first_column, headings, section, slug, text
 from tests.house.tree import ROOT
 
@@ -161,10 +165,31 @@ def test_the_parameters_are_the_default_policys() -> None:
     training |= ThroughputParams().model_dump()
     overlap = OverlapParams().model_dump()
     assert documented == scores | training | overlap
+    published = (ScoreFindingsParams(), FindingsParams(), ServedParams())
+    told = [p.model_dump() for p in published]
+    shown = {"assumed_items": 100} | told[1] | told[2]
+    assert all(f"`{n}` ({_in_words(v)})" in text("docs/policies.md") for n, v in shown.items())
     for rule in load_policy("default").rules:
-        own = set(rule.params) in ({"suites"}, {"required"})
+        named = ({"suites"}, {"required"}, {"required", "ledger"})
+        own = set(rule.params) in named or rule.params in told
         known = (rule.params in ({}, scores, overlap), rule.params.items() <= training.items())
         assert any(known) or own
+
+
+def _in_words(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}"
+
+
+def test_the_case_and_findings_of_the_incidents_page_are_read(tmp_path: Path) -> None:
+    blocks_ = [b for lang, b in blocks(text("docs/incidents.md")) if lang == "yaml"]
+    names = ("claims.yaml", "reproduction.yaml", "findings.yaml")
+    for name, body in zip(names, blocks_, strict=True):
+        (tmp_path / name).write_text(body)
+    case = read_case(tmp_path)
+    assert [c.id for c in case.claims] == ["math", "base"]
+    assert case.expected.blocking == ("math-again",)
+    found = read_published(SourceFile(Folder.at(tmp_path), "findings.yaml"))
+    assert [e.kind for e in found] == ["published-finding", "served-row"]
 
 
 def test_every_bundled_policy_is_listed() -> None:

@@ -9,8 +9,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ import urllib3
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFECT = str(Path(sys.executable).with_name("prefect"))
+_STARTED = "=== the worker is started\n"
 ENDED = frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED"})
-TOKEN_NAME = "HF_TOKEN"
+OURS = ("PREFECT_", "HF_", "MLFLOW_", "DVC_", "GX_", "DO_NOT_TRACK", "AUDIT_FLOW_")
 
 
 def free_port() -> int:
@@ -58,7 +59,8 @@ class Pipeline:
 
     @property
     def env(self) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "HF_"))}
+        # What keeps it quiet has to come from the project itself: no switch of the tests' own.
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
         return {
             **kept,
             "PYTHONPATH": str(ROOT),
@@ -67,13 +69,9 @@ class Pipeline:
             "PREFECT_LOCAL_STORAGE_PATH": str(self.folder / "results"),
             "PREFECT_API_URL": self.api,
             "PREFECT_SERVER_UI_API_URL": self.api,
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "PREFECT_RUNNER_POLL_FREQUENCY": "1",
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            "DO_NOT_TRACK": "true",
             "HF_HUB_DISABLE_XET": "1",
-            "HF_HUB_DISABLE_TELEMETRY": "1",
             **self.settings,
         }
 
@@ -84,12 +82,30 @@ class Pipeline:
         self.until(self._answers, seconds, "the server answers")
 
     def deploy(self) -> str:
-        for pool in ("audit-flow", "audit-flow-gpu"):
-            self.prefect("work-pool", "create", pool, "--type", "process", "--overwrite")
+        self.python("import runpy; runpy.run_module('flows.pools', run_name='__main__')")
         return self.prefect("deploy", "--all")
 
     def work(self, pool: str = "audit-flow") -> None:
+        with (self.folder / f"worker-{pool}.log").open("a") as log:
+            log.write(_STARTED)
         self._start(f"worker-{pool}", "worker", "start", "--pool", pool)
+
+    @contextmanager
+    def worker_told(self, pool: str = "audit-flow", **settings: str) -> Iterator[None]:
+        """Have a worker with other settings for a while."""
+        before, worker = dict(self.settings), f"worker-{pool}"
+        self.settings |= settings
+        self._anew(worker, pool)
+        try:
+            yield
+        finally:
+            self.settings = before
+            self._anew(worker, pool)
+
+    def _anew(self, worker: str, pool: str) -> None:
+        if worker in self.started:
+            self.kill(worker)
+        self.work(pool)
 
     def kill(self, name: str) -> None:
         """End a process and all that it has started, with SIGKILL."""
@@ -103,6 +119,11 @@ class Pipeline:
     def stop(self) -> None:
         for name in reversed(list(self.started)):
             self.kill(name)
+
+    def said(self, which: int = -1, pool: str = "audit-flow") -> str:
+        """Return what a pool's worker has said: -1, since its last start; -2, before that."""
+        log = (self.folder / f"worker-{pool}.log").read_text(errors="replace")
+        return log.split(_STARTED)[which]
 
     def prefect(self, *words: str) -> str:
         ran = subprocess.run(
@@ -122,7 +143,7 @@ class Pipeline:
     def _answers(self) -> bool:
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=2):
-                return bool(self._ask("GET", "/health"))
+                return bool(self.ask("GET", "/health"))
         except (urllib3.exceptions.HTTPError, OSError, AssertionError):
             return False
 
@@ -139,14 +160,14 @@ class Pipeline:
 
     def run(self, deployment: str, **parameters: Any) -> str:
         """Start a run; return its id."""
-        found = self._ask("GET", f"/deployments/name/{deployment}")
-        made = self._ask(
+        found = self.ask("GET", f"/deployments/name/{deployment}")
+        made = self.ask(
             "POST", f"/deployments/{found['id']}/create_flow_run", {"parameters": parameters}
         )
         return str(made["id"])
 
     def flow_run(self, run: str) -> dict[str, Any]:
-        return dict(self._ask("GET", f"/flow_runs/{run}"))
+        return dict(self.ask("GET", f"/flow_runs/{run}"))
 
     def wait(self, run: str, *, waiting: bool = False, seconds: float = 240) -> dict[str, Any]:
         """Wait until a run has ended, or until it waits for a person; return its state."""
@@ -164,7 +185,7 @@ class Pipeline:
         """Answer a run that waits; the server knows a moment later what it waits for."""
         body = {"run_input": given} if given is not None else {}
         while True:
-            said = dict(self._ask("POST", f"/flow_runs/{run}/resume", body))
+            said = dict(self.ask("POST", f"/flow_runs/{run}/resume", body))
             if said["details"].get("reason") != "Run input schema not found.":
                 return said
             time.sleep(0.2)
@@ -172,22 +193,22 @@ class Pipeline:
     def again(self, run: str) -> None:
         """Schedule a run anew, as `prefect flow-run retry` does."""
         state = {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}, "force": True}
-        self._ask("POST", f"/flow_runs/{run}/set_state", state)
+        self.ask("POST", f"/flow_runs/{run}/set_state", state)
 
     def tasks(self, run: str) -> list[dict[str, Any]]:
-        return list(self._ask("POST", "/task_runs/filter", {"flow_runs": {"id": {"any_": [run]}}}))
+        return list(self.ask("POST", "/task_runs/filter", {"flow_runs": {"id": {"any_": [run]}}}))
 
     def events(self, prefix: str) -> list[dict[str, Any]]:
         wanted = {"filter": {"event": {"prefix": [prefix]}}, "limit": 50}
-        return list(self._ask("POST", "/events/filter", wanted)["events"])
+        return list(self.ask("POST", "/events/filter", wanted)["events"])
 
     def artifacts(self, run: str) -> list[dict[str, Any]]:
         wanted = {"artifacts": {"flow_run_id": {"any_": [run]}}}
-        return list(self._ask("POST", "/artifacts/filter", wanted))
+        return list(self.ask("POST", "/artifacts/filter", wanted))
 
     def told(self, run: str) -> str:
         """The run's state and log, for an assertion that fails."""
-        logs = self._ask("POST", "/logs/filter", {"logs": {"flow_run_id": {"any_": [run]}}})
+        logs = self.ask("POST", "/logs/filter", {"logs": {"flow_run_id": {"any_": [run]}}})
         lines = [str(line["message"]) for line in logs]
         return "\n".join([str(self.flow_run(run)["state"]), *lines])
 
@@ -200,7 +221,7 @@ class Pipeline:
                 raise AssertionError(f"not within {seconds} s: {what}\n{run and self.told(run)}")
             time.sleep(0.5)
 
-    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
         # A server on SQLite says 503 while its database is held: clients ask again.
         again = urllib3.Retry(5, status_forcelist=[503], allowed_methods=None, backoff_factor=0.5)
         with urllib3.PoolManager(retries=again, timeout=30) as pool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
+import pickle
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,12 +15,22 @@ from audit_flow.model import Publication
 from audit_flow.publish import read_publication
 from audit_flow.sources.manifest import load
 from tests.attestation.desk import NOW, SIGNER, trust_in
-from tests.flows.pipeline import ROOT, Pipeline
-from tests.flows.releases import REVIEWER, approve, chosen, published, waiting_record
-from tests.hub.server import OWNER, HubServer
+from tests.flows.pipeline import Pipeline
+from tests.flows.releases import (
+    REVIEWER,
+    approve,
+    chosen,
+    copied_adder,
+    published,
+    waiting_record,
+)
+from tests.hub.server import HubServer
 from tests.publish.releases import ATTRIBUTES, Small, served
+from tests.release_parts import safetensors
 
 pytestmark = pytest.mark.slow
+# The repository that the example's manifest names: no other is taken.
+ADDER = "audit-flow/digit-adder"
 
 
 def test_approved_it_is_published_once_and_stated(
@@ -54,14 +66,53 @@ def test_approved_it_is_published_once_and_stated(
     assert {"markdown", "table"} <= kinds
 
 
-def test_a_tampered_release_is_blocked_and_the_hub_hears_nothing(
-    pipeline: Pipeline, hub: HubServer, release: Small
-) -> None:
+def flipped(release: Small) -> None:
     release.flip("model/model-00001-of-00002.safetensors")
+
+
+def another_shard(release: Small) -> None:
+    release.write("model/model-00002-of-00002.safetensors", safetensors({"w2": bytes(4_000)}))
+
+
+def a_shard_cut_short(release: Small) -> None:
+    name = "model/model-00002-of-00002.safetensors"
+    release.write(name, release.path(name).read_bytes()[:-7])
+
+
+def a_pickle(release: Small) -> None:
+    release.write("model/pytorch_model.bin", pickle.dumps({"w1": print}))
+
+
+def a_claimed_checksum(release: Small) -> None:
+    text = release.path("release.yaml").read_text()
+    first = re.search("sha256:([0-9a-f]{64})", text)
+    assert first
+    release.write("release.yaml", text.replace(first[1], "0" * 64))
+
+
+@pytest.mark.parametrize(
+    ("tamper", "rule"),
+    [
+        (flipped, "checksums.match"),
+        (another_shard, "checksums.match"),
+        (a_shard_cut_short, "structure.safetensors"),
+        (a_pickle, "structure.no-pickle"),
+        (a_claimed_checksum, "checksums.match"),
+    ],
+    ids=lambda given: getattr(given, "__name__", None),
+)
+def test_a_tampered_release_is_blocked_and_the_hub_hears_nothing(
+    pipeline: Pipeline,
+    hub: HubServer,
+    release: Small,
+    tamper: Callable[[Small], None],
+    rule: str,
+) -> None:
+    tamper(release)
     run = pipeline.run("release/release", **chosen(release, hub))
     state = pipeline.wait(run)
     assert (state["type"], state["name"]) == ("FAILED", "Blocked"), pipeline.told(run)
-    assert "checksums.match" in state["message"]
+    assert rule in state["message"]
     assert hub.requests == []
     assert not {"publish", "attest"} & {t["name"].partition("-")[0] for t in pipeline.tasks(run)}
     pipeline.until(
@@ -82,6 +133,23 @@ def test_a_refused_release_is_not_published(
     # Asked anew, the refusal stands.
     second = pipeline.run("release/release", **chosen(release, hub))
     assert pipeline.wait(second)["name"] == "Refused"
+    assert hub.writes() == []
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [(None, "Create the repository first"), ("acme/small", "expected the repository acme/small")],
+)
+def test_nobody_reviews_what_can_t_be_published(
+    pipeline: Pipeline, hub: HubServer, release: Small, named: str | None, told: str
+) -> None:
+    if named:
+        release.manifest(hub_id=named)
+    given = {**chosen(release, hub), "repo": "acme/not-there"}
+    run = pipeline.run("release/release", **given)
+    state = pipeline.wait(run)
+    assert (state["type"], state["name"]) == ("FAILED", "Failed"), pipeline.told(run)
+    assert told in state["message"]
     assert hub.writes() == []
 
 
@@ -136,31 +204,33 @@ def waits_for_another(pipeline: Pipeline, run: str, old: str) -> bool:
 def test_digit_adder_goes_the_whole_way(
     pipeline: Pipeline, hub_server: HubServer, tmp_path: Path
 ) -> None:
-    hub_server.add_token(OWNER, "write", token="hf_pipeline")
-    hub_server.add_repo("acme/digit-adder", {".gitattributes": ATTRIBUTES})
-    for name in ("dvc.yaml", "dvc.lock"):
-        shutil.copy(ROOT / name, tmp_path / name)
-    place = tmp_path / "examples" / "digit-adder"
-    shutil.copytree(ROOT / "examples" / "digit-adder", place)
-    manifest = place / "release.yaml"
+    hub_server.add_token("audit-flow", "write", token="hf_pipeline")
+    hub_server.add_repo(ADDER, {".gitattributes": ATTRIBUTES})
+    manifest, before = copied_adder(tmp_path), measurements(pipeline)
     run = pipeline.run(
-        "release/release", manifest=str(manifest), repo="acme/digit-adder", endpoint=hub_server.url
+        "release/release", manifest=str(manifest), repo=ADDER, endpoint=hub_server.url
     )
     pipeline.wait(run, waiting=True)
     approve(pipeline, run)
     state = pipeline.wait(run)
     assert state["type"] == "COMPLETED", pipeline.told(run)
-    assert published(hub_server, "acme/digit-adder") == 1
+    assert published(hub_server, ADDER) == 1
     assert load(manifest).manifest.release.name == "digit-adder"
     # Resumed, it evaluated nothing again; nor does an audit after the card was edited.
-    assert measurements(pipeline, run) == ["Cached", "Cached"]
-    card = place / "model" / "README.md"
+    first = measurements(pipeline)
+    assert (first[0] - before[0] <= 2, sum(first) - sum(before)) == (True, 4)
+    card = manifest.parent / "model" / "README.md"
     card.write_text(card.read_text() + "\nMore words.\n")
     again = pipeline.run("audit-release/audit-release", manifest=str(manifest))
     pipeline.wait(again)
-    assert measurements(pipeline, again) == ["Cached", "Cached"]
+    assert measurements(pipeline) == (first[0], first[1] + 2)
 
 
-def measurements(pipeline: Pipeline, run: str) -> list[str]:
-    names = ("measure-0", "measure-1")
-    return [t["state"]["name"] for t in pipeline.tasks(run) if t["name"] in names]
+def measurements(pipeline: Pipeline) -> tuple[int, int]:
+    """Count the evaluations that the worker has made, and those that were answered from before.
+
+    Its own log tells: the server hears of tasks only some time later.
+    """
+    lines = [x for x in pipeline.said().splitlines() if "Task run 'measure-" in x]
+    ended = [x.partition("Finished in state ")[2].partition("(")[0] for x in lines]
+    return ended.count("Completed"), ended.count("Cached")

@@ -33,7 +33,7 @@ def test_a_fingerprint_stands_for_its_model(tmp_path: Path) -> None:
         (direct,), (through,) = compare_weights(it, [weights]), compare_weights(it, [known])
         assert through.from_fingerprint
         assert through.sha256
-        about = {"from_fingerprint", "sha256", "source", "trust"}
+        about = {"from_fingerprint", "sha256", "source", "trust", "origin"}
         assert through.model_dump(exclude=about) == direct.model_dump(exclude=about)
 
 

@@ -27,7 +27,8 @@ class Aligned:
     """One tensor's sampled part in the suspect and in each candidate, of one shape.
 
     ``cast`` says that their data types differ, so that rounding alone makes numbers differ;
-    ``bits`` are those of the mantissa of the coarser; ``gram`` that inner products stand here.
+    ``bits`` are those of the mantissa of the coarser; ``gram`` that inner products stand here;
+    ``quantised`` that one of them was stored in few bits.
     """
 
     role: str
@@ -37,6 +38,7 @@ class Aligned:
     cast: bool = False
     bits: int = 23
     gram: bool = False
+    quantised: bool = False
 
     def unchanged(self, name: str) -> bool:
         """Whether the suspect's numbers are those of a candidate, up to a cast if there is one."""
@@ -131,9 +133,11 @@ def _cut(suspect: Block, candidates: Mapping[str, Block], moved: Recovery | None
     unscaled = _without_scale(mine, theirs)
     if unscaled is None:
         return None
-    cast = any(b.dtype != suspect.dtype for b in candidates.values())
-    bits = min(MANTISSA_BITS[b.dtype] for b in (suspect, *candidates.values()))
-    return Aligned(suspect.role, suspect.place, unscaled, theirs, cast, bits)
+    everyone = (suspect, *candidates.values())
+    cast = any(b.dtype != suspect.dtype or b.quantised != suspect.quantised for b in everyone)
+    bits = min(MANTISSA_BITS[b.dtype] for b in everyone)
+    few = any(b.quantised for b in everyone)
+    return Aligned(suspect.role, suspect.place, unscaled, theirs, cast, bits, quantised=few)
 
 
 def _without_scale(mine: Floats, candidates: Mapping[str, Floats]) -> Floats | None:

@@ -26,14 +26,24 @@ def centred_rows(values: Floats) -> Floats:
 
     Shape (n, m) in and out.
     """
-    largest = np.abs(values).max(axis=1, initial=0.0, keepdims=True)
-    # Divided first: the square of a large number would be infinite.
-    scaled = np.divide(values, largest, out=np.zeros_like(values), where=largest > 0)
-    moved = scaled - scaled.mean(axis=1, keepdims=True)
-    length = np.sqrt((moved * moved).sum(axis=1, keepdims=True))
-    wide = length > FLAT * math.sqrt(max(values.shape[1], 1))
-    unit: Floats = np.divide(moved, length, out=np.zeros_like(moved), where=wide)
+    if not values.shape[1]:
+        return np.zeros_like(values)
+    with np.errstate(invalid="ignore", over="ignore"):
+        largest = np.maximum(values.max(axis=1), -values.min(axis=1))[:, None]
+        # Divided first: the square of a large number would be infinite.
+        divisor: Floats = np.where(largest > 0, largest, 1).astype(np.float32)
+        unit: Floats = values / divisor
+        unit -= unit.mean(axis=1, keepdims=True)
+        length = np.sqrt(np.einsum("ij,ij->i", unit, unit))[:, None]
+        wide = length > FLAT * math.sqrt(values.shape[1])
+        unit /= np.where(wide, length, np.float32(1))
+    unit[~wide[:, 0]] = 0
     return unit
+
+
+def largest_of(values: Floats) -> float:
+    """Return the largest absolute number, 0 of none, without a copy of all of them."""
+    return float(max(values.max(initial=0.0), -values.min(initial=0.0)))
 
 
 def mixed(numbers: Ints, salt: int) -> NDArray[np.uint64]:

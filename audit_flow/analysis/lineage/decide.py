@@ -11,6 +11,7 @@ from audit_flow.analysis.lineage.aligned import Aligned, aligned_blocks
 from audit_flow.analysis.lineage.control import Power, power_of
 from audit_flow.analysis.lineage.empirical import Recovery, gram_likeness, recovered
 from audit_flow.analysis.lineage.exact import Test, combined, exact_tests
+from audit_flow.analysis.lineage.memo import forget
 from audit_flow.analysis.lineage.method import Change, change_of
 from audit_flow.analysis.lineage.parent import Duel, decided_parent, distances, tournament
 from audit_flow.analysis.lineage.sample import Sample
@@ -67,8 +68,10 @@ def judge_lineage(suspect: Sample, candidates: Mapping[str, Sample]) -> Judged:
     moved: dict[str, Recovery] = {}
     for name, sample in candidates.items():
         found[name], recovery = _compared(suspect, sample, threshold)
+        forget(sample)
         if recovery is not None:
             moved[name] = recovery
+    forget(suspect)
     related = [n for n, c in found.items() if c.decision == "related"]
     if not related:
         return Judged(found, (), None, {}, {})

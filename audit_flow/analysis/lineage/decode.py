@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 
 from audit_flow.analysis.lineage.arrays import Floats
+from audit_flow.analysis.lineage.ggml import BLOCKS, can_decode, dequantized
 
 FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
 """Types whose numbers are the weights themselves; the others are up to a scale stored apart."""
@@ -14,12 +15,20 @@ FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
 READABLE = FLOATS | {"F8_E4M3", "F8_E5M2", "I8"}
 
 
+def is_readable(dtype: str) -> bool:
+    """Say whether numbers of a data type can be decoded here."""
+    return dtype in READABLE or (dtype in BLOCKS and can_decode())
+
+
 def decoded(data: bytes, dtype: str) -> Floats:
     """Return the numbers that the bytes hold; what is not finite or not readable becomes NaN.
 
-    ``dtype`` is one of READABLE, as safetensors names it; the length of ``data`` fits it. Numbers
-    of 8 bits are returned without their scale.
+    ``dtype`` is one of READABLE, as safetensors names it, or a type of blocks of GGUF; the length
+    of ``data`` fits it. Numbers of 8 bits are returned without their scale, those of blocks with
+    theirs.
     """
+    if dtype in BLOCKS:
+        return dequantized(data, dtype)
     if dtype == "BF16":
         return (np.frombuffer(data, "<u2").astype(np.uint32) << 16).view(np.float32)
     if dtype in _EIGHT_BITS:

@@ -23,24 +23,26 @@ from typing import Literal
 
 import numpy as np
 
-from audit_flow.analysis.lineage.arrays import Floats
+from audit_flow.analysis.lineage.arrays import Floats, Ints, centred_rows, chosen
 from audit_flow.analysis.lineage.fixed_points import (
     NOTHING,
     Count,
-    column_fixed_points,
     equal_vectors,
+    matched_columns,
     profile_fixed_points,
     profiles,
-    sampled_columns,
     without_main_components,
 )
-from audit_flow.analysis.lineage.sample import Block, Sample, common_rows
+from audit_flow.analysis.lineage.memo import remembered, rows_in_common
+from audit_flow.analysis.lineage.sample import Block, Sample
 
 Name = Literal["equal-vectors", "embedding-columns", "residual-profiles", "hidden-unit-profiles"]
 
 MOST_COLUMNS = 768
 MIN_PLACES = 12
 """Fewer places than this can not reach any small probability."""
+
+_LEAST_SIDE = 4
 
 
 @dataclass(frozen=True)
@@ -97,13 +99,24 @@ def _embedding_counts(suspect: Sample, candidate: Sample) -> Iterator[Count]:
         return
     for one in suspect.of("embedding"):
         for other in candidate.of("embedding"):
-            mine, theirs = sampled_columns(*common_rows(one, other), MOST_COLUMNS)
-            if len(mine) < MIN_PLACES or formula(mine) or formula(theirs):
+            rows = rows_in_common(one, other)
+            if len(rows) < MIN_PLACES or one.values.shape[1] != other.values.shape[1]:
                 continue
-            yield column_fixed_points(mine, theirs)
-            yield column_fixed_points(
-                without_main_components(mine), without_main_components(theirs)
-            )
+            mine = remembered(suspect, one, rows, "columns", _columns)
+            theirs = remembered(candidate, other, rows, "columns", _columns)
+            for first, second in zip(mine, theirs, strict=False):
+                yield matched_columns(first, second)
+
+
+def _columns(values: Floats) -> tuple[Floats, ...]:
+    """Return columns of length 1, as they are and without main components; none of a formula.
+
+    They are some of the columns, always the same: the bound holds for any subset.
+    """
+    some = values[:, chosen(values.shape[1], MOST_COLUMNS, 29)]
+    if formula(some) or min(some.shape) < _LEAST_SIDE:
+        return ()
+    return centred_rows(some.T), centred_rows(without_main_components(some).T)
 
 
 def formula(rows: Floats) -> bool:
@@ -117,8 +130,11 @@ def _residual_counts(suspect: Sample, candidate: Sample) -> Iterator[Count]:
         return
     for one in suspect.of("residual"):
         for other in candidate.of("residual"):
-            mine, theirs = common_rows(one, other)
-            yield profile_fixed_points(profiles(mine), profiles(theirs))
+            rows = rows_in_common(one, other)
+            yield profile_fixed_points(
+                remembered(suspect, one, rows, "profiles", profiles),
+                remembered(candidate, other, rows, "profiles", profiles),
+            )
 
 
 def _hidden_counts(suspect: Sample, candidate: Sample) -> Iterator[Count]:
@@ -135,16 +151,22 @@ def hidden_count(suspect: Sample, candidate: Sample, one: Block, other: Block) -
 
     The best of the ways counts; its bound is corrected for how many there were.
     """
-    mine, theirs = common_rows(one, other)
-    if len(mine) < 2 * MIN_PLACES:
+    rows = rows_in_common(one, other)
+    if len(rows) < 2 * MIN_PLACES:
         return NOTHING
-    first = [profiles(v) for v in _folded(suspect, one, mine)]
-    second = [profiles(v) for v in _folded(candidate, other, theirs)]
+    first, second = _folded_profiles(suspect, one, rows), _folded_profiles(candidate, other, rows)
     pairs = [(0, j) for j in range(len(second))] + [(i, 0) for i in range(1, len(first))]
     counts = [profile_fixed_points(first[i], second[j]) for i, j in pairs]
     best = max(counts, key=lambda c: c.hits)
     corrected = min(0.0, best.log10_p + math.log10(len(counts)))
     return Count(best.hits, best.places, corrected)
+
+
+def _folded_profiles(sample: Sample, block: Block, rows: Ints) -> list[Floats]:
+    def made(values: Floats) -> list[Floats]:
+        return [profiles(v) for v in _folded(sample, block, values)]
+
+    return remembered(sample, block, rows, "folded profiles", made)
 
 
 def _folded(sample: Sample, block: Block, values: Floats) -> list[Floats]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -21,7 +20,7 @@ from audit_flow.analysis.lineage.arrays import (
     FLAT,
     Floats,
     centred_rows,
-    chosen,
+    largest_of,
     log10_factorial,
     mixed,
 )
@@ -60,31 +59,26 @@ def column_fixed_points(one: Floats, other: Floats) -> Count:
     """Match the columns of two (n, d) arrays by correlation, up to sign."""
     if min(one.shape) < 4 or one.shape != other.shape:
         return NOTHING
-    return hits(np.abs(centred_rows(one.T) @ centred_rows(other.T).T))
+    return matched_columns(centred_rows(one.T), centred_rows(other.T))
+
+
+def matched_columns(one: Floats, other: Floats) -> Count:
+    """Match rows of two arrays, which are columns centred and of length 1, up to sign."""
+    return hits(np.abs(one @ other.T))
 
 
 def without_main_components(values: Floats) -> Floats:
     """Remove each column's mean and the main components over rows.
 
-    Frequent tokens and coarse meaning lie there, which independent models share. The result is
-    kept for a while, and can't be written to: the same table is compared with many others.
+    Frequent tokens and coarse meaning lie there, which independent models share.
     """
-    return _without_main_components(
-        values.shape, np.ascontiguousarray(values, np.float32).tobytes()
-    )
-
-
-@lru_cache(maxsize=48)
-def _without_main_components(shape: tuple[int, ...], data: bytes) -> Floats:
-    values = np.frombuffer(data, np.float32).reshape(shape)
-    moved = values - values.mean(axis=0)
+    moved: Floats = values - values.mean(axis=0)
     main = _main_directions(moved, max(2, min(MOST_COMPONENTS, len(values) // 8)))
-    rest: Floats = moved - main @ (main.T @ moved)
+    moved -= main @ (main.T @ moved)
     # What is left of a table of few components is rounding, which two models may share.
-    telling = np.abs(rest).max(axis=0) > FLAT * np.abs(values).max(initial=0.0)
-    rest *= telling
-    rest.flags.writeable = False
-    return rest
+    left = np.maximum(moved.max(axis=0), -moved.min(axis=0))
+    moved[:, ~(left > FLAT * largest_of(values))] = 0
+    return moved
 
 
 def _main_directions(values: Floats, count: int) -> Floats:
@@ -92,9 +86,8 @@ def _main_directions(values: Floats, count: int) -> Floats:
 
     Subspace iteration on the rows' Gram matrix, which no relabelling of columns changes.
     """
-    largest = float(np.abs(values).max(initial=0.0)) or 1.0
-    scaled = (values / largest).astype(np.float64)
-    gram = scaled @ scaled.T
+    scaled = values / np.float32(largest_of(values) or 1.0)
+    gram = (scaled @ scaled.T).astype(np.float64)
     start = mixed(np.arange(len(gram) * count), 41).astype(np.float64) / 2.0**64 - 0.5
     basis = np.linalg.qr(start.reshape(len(gram), count))[0]
     for _ in range(5):
@@ -158,9 +151,3 @@ def _monotone(vector: Floats) -> bool:
     # A ramp is written by a formula, not learned.
     steps = np.diff(vector)
     return bool((steps >= 0).all() or (steps <= 0).all())
-
-
-def sampled_columns(one: Floats, other: Floats, most: int) -> tuple[Floats, Floats]:
-    """Return the same at most ``most`` columns of both: the bound holds for any subset."""
-    keep = chosen(one.shape[1], most, 29)
-    return one[:, keep], other[:, keep]

@@ -40,6 +40,8 @@ def change_of(suspect: Sample, parent: Sample, blocks: Sequence[Aligned], name: 
     equal, vectors, _ = equal_vectors(
         [b.values[0] for b in suspect.of("vector")], [b.values[0] for b in parent.of("vector")]
     )
+    # What quantisation changed says nothing of how the weights were trained.
+    blocks = [b for b in blocks if not b.quantised or b.unchanged(name)]
     same = [b.unchanged(name) for b in blocks]
     changed = [b for b, equal_here in zip(blocks, same, strict=True) if not equal_here]
     ranks = [rank_above_rounding(b.suspect, b.candidates[name], b.bits) for b in changed]

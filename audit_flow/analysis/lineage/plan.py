@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from audit_flow.analysis.lineage.arrays import Ints, chosen
+from audit_flow.analysis.lineage.ggml import BLOCKS
 from audit_flow.analysis.lineage.roles import Layout, Stored
 
 Role = Literal["embedding", "vector", "hidden", "residual", "attention"]
@@ -53,6 +54,13 @@ class Wanted:
         """Bytes that are read."""
         return self.row_bytes * max(len(self.rows), 1)
 
+    @property
+    def cost(self) -> int:
+        """Bytes that are read, or that the numbers take as 16-bit floats where that is more."""
+        if self.role == "vector" or self.tensor.dtype not in BLOCKS:
+            return self.size
+        return max(self.size, 2 * len(self.rows) * self.tensor.matrix[1])
+
     def ranges(self) -> Iterator[tuple[int, int]]:
         """Yield offset and length of each run of neighbouring rows, in order."""
         if self.role == "vector":
@@ -66,10 +74,10 @@ class Wanted:
 def sampling_plan(layout: Layout, budget: int = DEFAULT_BUDGET) -> tuple[Wanted, ...]:
     """Return what is to be read: at most about ``budget`` bytes, fewer rows of all if need be."""
     vectors = tuple(_within(tuple(_vectors(layout)), budget // 4))
-    left = max(0, budget - sum(v.size for v in vectors))
+    left = max(0, budget - sum(v.cost for v in vectors))
     share = 1.0
     plan = tuple(_matrices(layout, share))
-    while sum(p.size for p in plan) > left and share > 0.05:
+    while sum(p.cost for p in plan) > left and share > 0.05:
         share *= 0.9
         plan = tuple(_matrices(layout, share))
     return (*vectors, *_within(plan, left))
@@ -78,8 +86,8 @@ def sampling_plan(layout: Layout, budget: int = DEFAULT_BUDGET) -> tuple[Wanted,
 def _within(plan: Sequence[Wanted], left: int) -> Iterator[Wanted]:
     """Yield what fits: a matrix whose rows are too long even for the fewest is left out."""
     for wanted in plan:
-        if wanted.size <= left:
-            left -= wanted.size
+        if wanted.cost <= left:
+            left -= wanted.cost
             yield wanted
 
 

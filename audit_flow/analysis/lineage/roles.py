@@ -13,7 +13,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from audit_flow.analysis.lineage.decode import READABLE
+from audit_flow.analysis.lineage.decode import is_readable
+from audit_flow.analysis.lineage.ggml import BLOCKS
 
 MIN_WIDTH = 16
 MAX_WIDTH = 1 << 20
@@ -73,7 +74,7 @@ class Layout:
 def layout_of(tensors: Iterable[Stored]) -> Layout:
     """Return the roles of tensors, which may come in any order."""
     everything = sorted(_with_layers(list(tensors)), key=_order)
-    readable = [t for t in everything if t.dtype in READABLE]
+    readable = [t for t in everything if is_readable(t.dtype)]
     reasons = _left_out(everything)
     matrices = [t for t in readable if len(t.shape) in (2, 3) and min(t.shape) > 0]
     width = _width(matrices, readable)
@@ -130,11 +131,18 @@ def _order(tensor: Stored) -> tuple[int, list[tuple[bool, int, str]]]:
 
 def _left_out(tensors: Sequence[Stored]) -> tuple[str, ...]:
     """Say which matrices hold no plain numbers, as packed weights of 4 bits do."""
-    packed = Counter(t.dtype for t in tensors if t.dtype not in READABLE and len(t.shape) >= 2)
-    return tuple(
-        f"{n} matrices of {dtype}: packed or integer data is not decoded"
-        for dtype, n in sorted(packed.items())
-    )
+    packed = Counter(t.dtype for t in tensors if not is_readable(t.dtype) and len(t.shape) >= 2)
+    return tuple(f"{n} matrices of {dtype}: {_why(dtype, tensors)}"
+                 for dtype, n in sorted(packed.items()))  # fmt: skip
+
+
+def _why(dtype: str, tensors: Sequence[Stored]) -> str:
+    if dtype in BLOCKS:
+        return "the gguf package decodes them and is not installed (audit-flow[gguf])"
+    if dtype == "I32" and any(t.name.endswith(("qweight", "g_idx")) for t in tensors):
+        # Eight numbers of eight rows lie in one: a row is scattered over the whole matrix.
+        return "GPTQ and AWQ lay each unit's numbers across the whole matrix, which is not read"
+    return "packed or integer data is not decoded"
 
 
 def _width(matrices: Sequence[Stored], readable: Sequence[Stored]) -> int | None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from audit_flow.analysis.lineage.arrays import Floats, Ints
 from audit_flow.analysis.lineage.decode import FLOATS, decoded
+from audit_flow.analysis.lineage.ggml import BLOCKS
 from audit_flow.analysis.lineage.plan import Role, Wanted
 
 MOST_NOT_FINITE = 0.01
@@ -19,7 +20,8 @@ LARGEST = 1e12
 class Block:
     """Sampled rows of one tensor, of shape (len(rows), columns); a vector is one row.
 
-    ``data`` are the bytes that were read, where they are kept.
+    ``data`` are the bytes that were read, where they are kept. Of a type of blocks, which
+    ``quantised`` names, numbers and bytes are those of the weights as 16-bit floats.
     """
 
     role: Role
@@ -29,6 +31,7 @@ class Block:
     values: Floats
     layer: int | None = None
     data: bytes = field(default=b"", repr=False)
+    quantised: str | None = None
 
     @property
     def scaled(self) -> bool:
@@ -60,7 +63,12 @@ class Sample:
 
 def block_of(wanted: Wanted, data: bytes) -> Block | str:
     """Return the numbers of one planned read, or why they can't be used."""
-    values = decoded(data, wanted.tensor.dtype).reshape(max(len(wanted.rows), 1), -1)
+    dtype, quantised = wanted.tensor.dtype, None
+    if dtype in BLOCKS:
+        with np.errstate(over="ignore"):
+            data = decoded(data, dtype).astype("<f2").tobytes()
+        dtype, quantised = "F16", dtype
+    values = decoded(data, dtype).reshape(max(len(wanted.rows), 1), -1)
     with np.errstate(invalid="ignore"):
         finite = np.abs(values) < LARGEST
     if finite.mean() < 1 - MOST_NOT_FINITE:
@@ -70,7 +78,7 @@ def block_of(wanted: Wanted, data: bytes) -> Block | str:
     if not np.any(whole):
         return f"{wanted.role} {wanted.place}: all numbers are zero"
     return Block(
-        wanted.role, wanted.place, wanted.tensor.dtype, wanted.rows, whole, wanted.tensor.layer
+        wanted.role, wanted.place, dtype, wanted.rows, whole, wanted.tensor.layer, data, quantised
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
-from typing import IO, Any
+from typing import Any, Protocol
 
 from audit_flow.errors import InputError
 
@@ -46,7 +46,14 @@ class Ended:
         return 128 + signal.Signals[self.signal or "SIGKILL"]
 
 
-def run(command: Sequence[str], log: IO[bytes]) -> Ended:
+class Log(Protocol):
+    """Takes what a command writes."""
+
+    def write(self, block: bytes, /) -> object:
+        """Take a block."""
+
+
+def run(command: Sequence[str], log: Log) -> Ended:
     """Run a command in a process group of its own; what it writes goes to ``log`` as well.
 
     SIGINT, SIGTERM and SIGHUP are handed on to the group. Raises InputError where the command
@@ -129,7 +136,7 @@ def _forwarding() -> Iterator[_Group]:
             signal.signal(number, handler)
 
 
-def _pass_on(process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
+def _pass_on(process: subprocess.Popen[bytes], log: Log) -> None:
     """Copy both outputs to ours and to the log until they end."""
     targets = ((process.stdout, sys.stdout), (process.stderr, sys.stderr))
     with selectors.DefaultSelector() as selector:

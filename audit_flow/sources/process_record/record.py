@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from audit_flow import __version__
-from audit_flow.errors import InputError
+from audit_flow import __version__, durable
+from audit_flow.errors import EvidenceError, InputError
 from audit_flow.model.base import sha256_hex
 from audit_flow.sources.folder import Folder
 from audit_flow.sources.process_record import files, machine, software
@@ -69,20 +68,47 @@ def record_run(plan: Plan, progress: Callable[[int], None] | None = None) -> Rec
     )
 
 
+class _Log:
+    """A log whose disk may become full: the command that is recorded goes on without it."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+        self._error: OSError | None = None
+
+    def write(self, block: bytes) -> None:
+        """Append a block, unless an earlier one could not be."""
+        try:
+            left = memoryview(block)
+            while left and self._error is None:
+                left = left[os.write(self._handle, left) :]
+        except OSError as error:
+            self._error = error
+
+    def whole(self, ended: Ended) -> None:
+        """Bring it to the disk; raises EvidenceError where a part of it is missing."""
+        try:
+            os.fsync(self._handle)
+        except OSError as error:
+            self._error = self._error or error
+        if self._error is not None:
+            raise EvidenceError(
+                f"the log could not be kept: {self._error.strerror}",
+                expected="all that the command writes",
+                remedy=f"The command has ended with {ended.status}; what it wrote is there, but "
+                "no record of it: free the space and record it again",
+            ) from self._error
+
+
 def _run(plan: Plan) -> Ended:
     """Run the command; its log appears under its name only once it is whole."""
     try:
-        handle, name = tempfile.mkstemp(dir=plan.log.parent, prefix=f".{plan.log.name}.")
+        with durable.being_written(plan.log, 0o644) as (handle, partial):
+            log = _Log(handle)
+            ended = run(plan.command, log)
+            log.whole(ended)
+            partial.replace(plan.log)
     except OSError as error:
         raise InputError(
             f"can't write {plan.log}: {error.strerror}", expected="a folder that can be written to"
         ) from error
-    partial = Path(name)
-    try:
-        with os.fdopen(handle, "wb", buffering=0) as stream:
-            ended = run(plan.command, stream)
-        partial.chmod(0o644)
-        partial.replace(plan.log)
-    finally:
-        partial.unlink(missing_ok=True)
     return ended

@@ -1,0 +1,83 @@
+"""Providers that serve a model, row by row, against what the reference itself reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from pydantic import Field
+
+from audit_flow.checks.interface import Result, failed, passed, unproven
+from audit_flow.model import ClaimKind, Frozen, LineageRecord, ServedMeasure, ServedRow
+
+
+class ServedParams(Frozen):
+    """``near`` is how far below the reference, in points, a value still counts as the same."""
+
+    near: float = Field(default=2.0, ge=0, le=50)
+
+
+class ProvidersAccepted:
+    """Judges each provider by the limits that its measurements state."""
+
+    id = "serving.rows"
+    decides: frozenset[ClaimKind] = frozenset()
+    waivable = True
+    params: type[Frozen] = ServedParams
+
+    def run(self, record: LineageRecord, params: ServedParams) -> Iterator[Result]:
+        """Return a result for each row; PASSED where there is no table."""
+        rows = list(record.of(ServedRow))
+        for row in rows:
+            yield _judge(row, rows, params)
+        if not rows:
+            yield passed("providers", "no table of providers is named", "none", "none")
+
+
+def _judge(row: ServedRow, rows: list[ServedRow], params: ServedParams) -> Result:
+    expected = "; ".join(_limit_in_words(m) for m in row.measures)
+    actual = "; ".join(map(_in_words, row.measures))
+    if row.reference:
+        return passed(row.name, "it is the reference itself", expected, actual, row.id)
+    below = [m for m in row.measures if _is_below(m)]
+    if below:
+        words = f"it is below the limit in {', '.join(m.name for m in below)}"
+        return failed(row.name, words, expected, actual, row.id)
+    unsure = [m for m in row.measures if not _reaches(m, _best(m, rows), params)]
+    if unsure:
+        words = f"it is neither below the limit nor as the reference in {unsure[0].name}"
+        return unproven(row.name, words, expected, actual, row.id)
+    return passed(row.name, "every measurement is as the reference's", expected, actual, row.id)
+
+
+def _is_below(measure: ServedMeasure) -> bool:
+    if measure.limit is None or measure.value is None or measure.at_least:
+        return False
+    return measure.value < measure.limit
+
+
+def _best(measure: ServedMeasure, rows: list[ServedRow]) -> Decimal | None:
+    """Return what the references reach in a measurement."""
+    named = (m for r in rows if r.reference for m in r.measures if m.name == measure.name)
+    return max((m.value for m in named if m.value is not None), default=None)
+
+
+def _reaches(measure: ServedMeasure, best: Decimal | None, params: ServedParams) -> bool:
+    """Say whether a value is the reference's, or where that has none, at its limit or above."""
+    if measure.value is None or (measure.limit is None and best is None):
+        return False
+    if best is not None:
+        return measure.value >= best - Decimal(str(params.near))
+    return measure.limit is not None and measure.value >= measure.limit
+
+
+def _limit_in_words(measure: ServedMeasure) -> str:
+    limit = "no limit stated" if measure.limit is None else f"at least {measure.limit} %"
+    return f"{measure.name}: {limit}"
+
+
+def _in_words(measure: ServedMeasure) -> str:
+    if measure.value is None:
+        return f"{measure.name}: not measured"
+    counts = f" ({measure.right} of {measure.asked})" if measure.asked else ""
+    return f"{measure.name}: {'at least ' if measure.at_least else ''}{measure.value} %{counts}"

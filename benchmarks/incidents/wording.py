@@ -1,0 +1,259 @@
+"""What the words of a case mean: the free text of findings in the closed terms of the product.
+
+Each list is tried in order and the first that fits decides; text that fits none is ``unclear``,
+which never passes and never blocks. A word alone decides nothing: the product weighs who says it,
+on what basis, and who answers it (audit_flow/analysis/published_weighing.py).
+"""
+
+from __future__ import annotations
+
+import re
+
+from audit_flow.model.published_facts import Basis, Relation, Says, Standing
+
+_WHAT_DIFFERS = (
+    r"(?:conditions?|protocols?|harness(?:es)?|prompts?|(?:chat )?templates?|settings?|set-?ups?"
+    r"|versions?|variants?|subsets?|splits?|scaffolds?|(?:reasoning )?efforts?|budgets?|sampling"
+    r"|shots?|temperatures?|parsers?|extraction|hardware|precision|implementations?)"
+)
+_DIFFERENT = (
+    rf"{_WHAT_DIFFERS}(?: \w+)? (?:differs?|differed|differing|differences?|mismatch(?:es)?"
+    r"|not comparable|mix-?up|error)"
+    r"|(?:different|other|another|older|newer|unlike|differing|wrong|without the|incorrect"
+    rf"|unequal|unmatched) (?:\w+ )?{_WHAT_DIFFERS}"
+    r"|not (?:directly )?comparable|incomparable|apples"
+)
+_AGAINST = (
+    r"mismatch|contradict|contaminat|leak|train(?:ed)? on (?:the )?test|overlap|memori[sz]"
+    r"|test (?:set|data|items?|questions?) (?:\w+ ){0,3}(?:in|among|within)\b|unfair|cherry|inflat"
+    r"|overstat|over-?claim|exaggerat|misrepresent|misleading|mislabel|swapp|substitut|replac"
+    r"|impersonat|copied|plagiar|stolen|corrupt|truncat|damaged|cut short|incomplete|missing"
+    r"|unloadable|(?<!un)alter|\bmodif|(?<!un)tamper|\bedit|\bchanged|decepti|conflict|invalid"
+    r"|lower|below (?:the )?claim|not (?:reached|as claimed|the (?:released|claimed|same|stated))"
+    r"|(?:not|n't|unable to|cannot|could not)(?: be)? re(?:produc|plicat)|irreproduc|fail"
+    r"|fabricat|fake|false|untrue|incorrect|wrong|violat|breach|incompatible|silent|quanti[sz]"
+    r"|undisclosed (?:change|quanti|substitut|deriv|base)|downgrad|rigged|gamed|gaming|hack"
+    r"|exploit|cheat|artefact differs|artifact differs|identity differs"
+    r"|differs? from (?:the )?(?:claim|release|card)|\bderiv(?:ed|ation|ative)"
+    r"|identical to another|best[- ]of|cons@|maj@|impossib|inconsisten|disagree|not available"
+    r"|(?:digests?|hash(?:es)?|sha-?\d+|checksums?|sizes?|files?|api|endpoint|outputs?|answers?"
+    r"|licen[cs]e|served|tokeni[sz]er|config)(?: \w+)? differs?|absent|\bbugs?\b|visible|accessible"
+    r"|(?:not|n't) (?:load|hold|run|open|parse|honou?r|respect|work)|does not load|not loadable"
+    r"|(?:without|no) (?:notice|attribution|announcement)|majority vote|in (?:the )?training"
+    r"|(?:shorter|smaller|fewer|less|worse|more|higher effort) (?:\w+ )?than (?:stated|claimed|"
+    r"announced|advertised)"
+    r"|(?:not|no|n't)(?: a)? match|not (?:permitted|allowed|equal|identical|consistent)"
+)
+_OTHER_ARTEFACT = (
+    r"(?:model|weights|checkpoint|artefact|artifact)(?: version)? (?:differs?|swapp)"
+    r"|(?:different|other|another|unreleased|experimental|private) (?:\w+ )?"
+    r"(?:model|weights|checkpoint|artefact|artifact|system|entry)\b"
+)
+# What a negation takes away: "no leak found", "not derived from it".
+_NEGATED = re.compile(
+    r"\b(?:no|not|never|without|isn't|wasn't|aren't)\b(?: \w+){0,3} (?:mismatch|contradict|"
+    r"contaminat|leak|swapp|copied|plagiar|corrupt|deriv|fabricat|violat|cherry|missing|tamper|"
+    r"overlap|memori[sz]|conflict|alter|cheat|exploit|lower)\w*"
+)
+_SAYS: tuple[tuple[Says, str], ...] = (
+    # Of the claim itself: that it was refuted is a contradiction.
+    ("contradicts", r"claims? (?:is |was |were )?(?:refuted|disprove[dn]|debunked)"),
+    ("refutes", r"(?:accusation|allegation|suspicion|plagiarism|copying|derivation|contamination) "
+                r"(?:is |was )?(?:not (?:supported|confirmed|shown|found|substantiated|borne out)"
+                r"|unsupported|unsubstantiated|unproven)"),
+    ("refutes", r"refut|unfounded|debunk|disprov|baseless|exonerat|false (?:accusation|alarm|"
+                r"positive|claim of)|cleared|accusation (?:is )?(?:false|wrong)|coinciden"),
+    ("informs", r"^(?:information(?:al)?|background|for reference|neutral)\b|^(?:note|context)$"
+                r"|alternative method|^no (?:contradiction|mismatch|conflict|evidence|finding|"
+                r"issue|problem)|^not (?:contaminat|contradict)|^none\b|no contradiction"
+                r"|duplicate (?:of|report)|repeat|same source|second-?hand|^duplicate$|^copy of"),
+    ("contests", r"(?<!un)contest|(?<!un)disput|denied|denies|denial|rebut|challeng"
+                 r"|counter-?example|reject|method\w* (?:is )?(?:unsound|invalid|flawed|criticis)"
+                 r"|(?:flawed|unsound|invalid) (?:method|test|measure)|test (?:is )?invalid"
+                 r"|criticis|(?:tester|user|measurement) error|(?:owner|author)s? disagree"),
+    ("mixed", r"\bmismatch\b.*\b(?<!mis)match\b|\b(?<!mis)match(?:es)?\b.*\bmismatch|mixed|partly"
+              r"|partial|both ways|inconclusive|match(?:es)? to\b"),
+    ("contradicts", _OTHER_ARTEFACT),
+    ("not-comparable", _DIFFERENT),
+    ("suggests", r"suspic|alleg|implausib|(?<!im)possib|\blikely|probabl|unverif|unconfirmed"
+                 r"|rumou?r|hint|suggest|appears|seems|doubt|question|concern|unproven|not proven"
+                 r"|pending|anomal|unresolved$|weak|speculat|claimed by|unsubstantiated"),
+    ("corrects", r"(?:typo|transcription|copying|clerical).*(?:correct|fix)"
+                 r"|(?:correct|fix|errat).*typo|erratum|corrigendum"
+                 r"|(?:honest|open|sign|announc|dat|volunt|document|public|prompt|transparen)\w*"
+                 r" (?:and \w+ )?correct|correct\w* (?:honestly|openly|publicly|promptly|with a "
+                 r"(?:signed|dated|public))|self-correct"),
+    ("admits", r"admit|acknowledg|conced|apolog|confess|owned up|(?:claim|model|score|release|"
+               r"weights) (?:was |were )?(?:withdrawn|retracted|pulled)|withdrew the|^corrected\b"),
+    ("differs-slightly", r"without effect|no effect|harmless|cosmetic|small|minor|trivial|benign"
+                         r"|negligible|typo|placeholder|(?:wrong|one|bad|stale) (?:wrong )?label"
+                         r"|\bgaps?\b|unresolved reference|resolve by|naming only|rounding"
+                         r"|within (?:the )?(?:noise|toleranc|margin|error|\d)"
+                         r"|documentation|formatting|renamed with|outdated|\bstale\b|dead link"
+                         r"|(?:transcription|copying|clerical) error"
+                         r"|not (?:statistically )?significant|indistinguishable|inside (?:the )?"
+                         r"noise|expected (?:change|difference)|acceptable|(?:announced|versioned|"
+                         r"documented) (?:update|change|rename|replacement)|renamed?,? documented"
+                         r"|disclosed late"),
+    # What is left out: no contradiction by itself, but not nothing either.
+    ("suggests", r"under-?specified|unsupported|missing (?:evidence|reports?|logs?|documentation"
+                 r"|records?|disclosure|details?)|biased|unexplained|understated"
+                 r"|undisclosed (?!change|quanti|substitut|deriv|base)|undisclosed$"
+                 r"|not (?:disclosed|stated|named|published|shown|documented)|unnamed|unknown"
+                 r"|undocumented"),
+    ("supports", r"^(?:match|reproduced|replicated|consistent|agree|equal|holds|upheld|verified"
+                 r"|as claimed|identical$|within|same$|same as (?:claimed|stated)|correct$"
+                 r"|valid\b|accurate|supported"
+                 r"|pass(?:es|ed)?\b|higher_than_claimed|bit-?identical|permitted|allowed|intact"
+                 r"|unchanged|unmodified|licensed|with permission|attributed)"),
+    ("contradicts", _AGAINST),
+    ("supports", r"\bmatch(?:es|ed)?\b|\breproduc(?:ed|es|ible)|\breplicat(?:ed|es)|\bconsistent"
+                 r"|\bagrees?\b|confirm(?:s|ed) (?:the )?(?:claim|score|result|reproduction)"
+                 r"|with permission|by permission|permission granted|unmodified|unchanged|intact"
+                 r"|^disclosed|^substantiated|independent(?:ly)? train"),
+)  # fmt: skip
+_SAYS_PATTERNS = tuple((says, re.compile(pattern)) for says, pattern in _SAYS)
+
+_STANDING: tuple[tuple[Standing, str], ...] = (
+    ("disputed", r"unconfirmed|not (?:admitted|confirmed|acknowledged)|unverified|unresolved"),
+    ("admitted", r"(?:claims?|model|score|release|card|weights|paper) (?:was |were )?(?:withdrawn|"
+                 r"retracted|pulled|removed)|withdrawn by (?:the |its |their )?(?:author|owner|"
+                 r"claimant|publisher|developer)"),
+    ("withdrawn", r"withdrawn|retract|unfounded|debunk|refut|cleared|baseless|exonerat"
+                  r"|false (?:accusation|alarm|positive)"),
+    ("disputed", r"disput|contest|denied|denies|alleg|rumou?r|under review|unproven"),
+    ("admitted", r"admit|acknowledg|confirm|conced|correct|apolog|fixed|patched|repaired"
+                 r"|re-?uploaded|reverted"),
+)  # fmt: skip
+_STANDING_PATTERNS = tuple((standing, re.compile(pattern)) for standing, pattern in _STANDING)
+
+_OTHER_OWNER = re.compile(
+    r"(?:benchmark|data ?set|issue|report|blog|article|leaderboard|arena|base[- ]model|original "
+    r"model|upstream|other|another|rival|source model)(?:'s|s)?(?: #?\d+)? (?:owner|author|"
+    r"maintainer|developer|publisher|creator|team|vendor)"
+    r"|(?:not|unlike|independent of|against) the (?:owner|author|claimant)"
+    r"|\b(?:users?|customers?|community|readers|critics) of\b"
+    r"|(?:owner|author|maintainer|developer)s? of (?:the |an? )?"
+    r"(?:benchmark|data ?set|issue|report|base|original|upstream|other|rival)"
+    r"|\busers?\b"
+)
+_OWNER = re.compile(
+    r"\b(?:owners?|authors?|claimants?|developers?|publishers?|trainers?|uploaders?|maintainers?"
+    r"|release team|model team|own (?:re-?run|report|card|statement|post-mortem)|vendor itself)\b"
+)
+_THIRD = re.compile(
+    r"independent|third[- ]part|external|researcher|university|communit|user|reader|press|news"
+    r"|journalist|leaderboard|auditor|critics?\b|rival|tester"
+)
+_COMMON = {
+    "team", "labs", "research", "institute", "university", "various", "several", "serving",
+    "vendors", "vendor", "model", "models", "company", "group", "open", "with", "from", "authors",
+    "https", "technologies", "technology", "intelligence", "artificial", "github", "none", "null",
+    "independent", "foundation", "community", "users", "data", "news", "cloud", "instruct",
+}  # fmt: skip
+
+_HEDGED = re.compile(
+    r"looks? like|resembl|similar|suggest|appears|seems|reported(?:ly)?|alleg|claims? to be|says "
+    r"it is|self-identif|believ|correlat|histogram|likely|probably|rumou?r|opinion|accus"
+)
+_REPEATABLE = re.compile(
+    r"sha-?\d+|md5|digest|\bhash|checksum|\bbytes?\b|byte size|\bsizes?\b|header|\bshards?\b"
+    r"|\bcommits?\b|config|git (?:log|history)|\bdiff\b|\blogs?\b|logged|\bfiles?\b|tensors?\b"
+    r"|\bitems?\b|\brows?\b|n-grams?|string match|\blicen[cs]e|\bindex\b|tokeni[sz]er|vocab"
+    r"|embedding|readme|\bcard\b|template|prompt|\d+ of (?:the )?\d+|best-of-\d|pass@\d|maj@\d"
+    r"|cons@\d|@\d+\b|training (?:data|set)|data ?set|images?\b|containers?\b|source code|\bcode\b"
+    r"|repository|arithmetic|max_position|context length|dtype|revision|problems?\b|questions\b"
+)
+_ON_RELEASE = re.compile(
+    r"(?:released|public|open|downloadable|downloaded|published|official|hub|same|exact|shipped) "
+    r"(?:weights|checkpoints?|model|artefact|artifact|files)|at (?:commit|revision) [0-9a-f]{7}"
+)
+_ON_OTHERS = re.compile(
+    r"other weights|different (?:weights|checkpoint|upload)|(?:earlier|later|older|newer|another) "
+    r"(?:weights|upload|checkpoint|repository|model)|quanti[sz]ed|\bapi\b|hosted|endpoint"
+    r"|(?:not|instead of) the released|retrained"
+)
+
+
+def says_of(verdict: str) -> Says:
+    """Return what a finding's verdict says in the product's terms; ``unclear`` if not known."""
+    text = " ".join(verdict.casefold().split())
+    rest = _NEGATED.sub(" ", text)
+    found = _first(rest)
+    return "informs" if rest != text and found == "unclear" else found
+
+
+def _first(text: str) -> Says:
+    return next((says for says, pattern in _SAYS_PATTERNS if pattern.search(text)), "unclear")
+
+
+def standing_of(status: str) -> Standing:
+    """Return whether an accusation was admitted, disputed or withdrawn, by the word for it."""
+    text = " ".join(status.casefold().split())
+    fitting = (standing for standing, pattern in _STANDING_PATTERNS if pattern.search(text))
+    return next(fitting, "open")
+
+
+_TAKEN_BACK = re.compile(r"withdrawn|withdrew|retract|recanted|taken back")
+_CLAIM_TAKEN_BACK = re.compile(
+    r"(?:claims?|models?|scores?|release|weights|card) (?:was |were )?(?:withdrawn|retracted)"
+    r"|(?:withdrew|retracted) (?:the |its |their |his |her )?(?:claim|model|score|release|card)"
+)
+_FINDING_TAKEN_BACK = re.compile(
+    r"(?:finding|report|accusation|analysis|allegation|post|test) (?:\w+ ){0,2}(?:withdrawn|"
+    r"retracted)|(?:withdrew|retracted|withdraws|retracts) (?:the |its |their |his |her )?"
+    r"(?:finding|report|accusation|analysis|allegation|post)"
+)
+
+
+def is_withdrawal(verdict: str, value: str) -> bool:
+    """Say whether a finding was taken back, by its verdict or by what it tells."""
+    text = verdict.casefold()
+    by_verdict = _TAKEN_BACK.search(text) and not _CLAIM_TAKEN_BACK.search(text)
+    return bool(by_verdict or _FINDING_TAKEN_BACK.search(value.casefold()))
+
+
+def relation_of(by: str, claimant: str, hub_repo: str) -> Relation:
+    """Say whether a finding comes from the claimant, by role or by name."""
+    text = by.casefold()
+    if _OTHER_OWNER.search(text):
+        return "third-party"
+    if _OWNER.search(text) or names_in(text) & (names_in(claimant) | _organisations(hub_repo)):
+        return "claimant"
+    return "third-party" if _THIRD.search(text) else "unknown"
+
+
+def names_in(text: str) -> set[str]:
+    """Return the words of a text that can name somebody."""
+    found = re.findall(r"[a-z0-9][a-z0-9._-]*[a-z0-9]", text.casefold())
+    return {w for w in found if len(w) >= 4 and w not in _COMMON and not w[:4].isdigit()}
+
+
+def _organisations(hub_repo: str) -> set[str]:
+    owners = re.findall(r"([A-Za-z0-9][\w.-]*)/[\w.-]+", hub_repo)
+    return {o.casefold() for o in owners if o.casefold() not in _COMMON}
+
+
+def basis_of(text: str, is_number: bool) -> Basis:
+    """Say whether anybody can look a finding up again, or it was measured, or only said."""
+    lower = text.casefold()
+    if is_number or _HEDGED.search(lower):
+        return "measured"
+    # A figure that is not a score can be counted again.
+    if _REPEATABLE.search(lower) or re.search(r"\d", lower):
+        return "repeatable"
+    return "statement"
+
+
+def conditions_in(text: str) -> str | None:
+    """Return the words that say a measurement was made otherwise than the claim's, if any."""
+    found = re.search(_DIFFERENT, text.casefold())
+    return found.group(0) if found else None
+
+
+def weights_in(text: str) -> str:
+    """Return ``released``, ``other`` or ``unknown``: what was measured, as far as it says."""
+    lower = text.casefold()
+    if _ON_OTHERS.search(lower):
+        return "other"
+    return "released" if _ON_RELEASE.search(lower) else "unknown"

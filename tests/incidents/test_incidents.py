@@ -1,0 +1,171 @@
+"""Incidents: the cases come out as expected, and no words make an unknown case pass."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from audit_flow.model import Policy
+from audit_flow.policy_file import load_policy
+from benchmarks.incidents import run, synthetic, wording
+from benchmarks.incidents.form import read_case
+from benchmarks.incidents.synthetic_parts import Made, Names
+
+CASES = sorted(p for p in run.CASES.iterdir() if p.is_dir())
+
+
+@pytest.fixture(scope="module")
+def policy() -> Policy:
+    """The policy that incidents are judged under."""
+    return load_policy(run.POLICY)
+
+
+@pytest.mark.parametrize("folder", CASES, ids=lambda p: p.name)
+def test_each_incident_comes_out_as_expected(folder: Path, policy: Policy) -> None:
+    judged = run.judge_folder(folder, policy)
+    assert judged.ok, judged.problems
+
+
+def test_expectations_change_no_verdict(tmp_path: Path, policy: Policy) -> None:
+    """With every expectation turned round each case gets the verdict that it had."""
+    for folder in CASES:
+        other = tmp_path / folder.name
+        other.mkdir()
+        for path in folder.iterdir():
+            text = path.read_text("utf-8")
+            if path.name == "reproduction.yaml":
+                document = yaml.safe_load(text)
+                document["expected_gate"] = {"verdict": "PASS"}
+                text = yaml.safe_dump(document)
+            (other / path.name).write_text(text, "utf-8")
+        before = run.hear(read_case(folder), policy).verdict
+        after = run.hear(read_case(other), policy).verdict
+        assert after.findings == before.findings
+
+
+def test_renamed_cases_get_the_same_verdict(tmp_path: Path, policy: Policy) -> None:
+    """No verdict rests on the name of a case."""
+    for number, folder in enumerate(CASES):
+        other = tmp_path / f"case-{number}"
+        other.mkdir()
+        for path in folder.iterdir():
+            text = path.read_text("utf-8").replace(f"case_id: {folder.name}", "case_id: other")
+            (other / path.name).write_text(text, "utf-8")
+        assert run.judge_folder(other, policy).ok
+
+
+def test_incidents_fail_under_the_default_policy_too() -> None:
+    """What the record contradicts stops a publisher's gate that is told of it."""
+    policy = load_policy("default")
+    for folder in CASES:
+        case = read_case(folder)
+        if case.expected.verdict == "BLOCK":
+            assert run.hear(case, policy).verdict.outcome == "FAILED", folder.name
+
+
+def test_no_published_record_passes_the_default_policy() -> None:
+    policy = load_policy("default")
+    outcomes = {run.hear(read_case(f), policy).verdict.outcome for f in CASES}
+    assert "PASSED" not in outcomes
+
+
+@pytest.mark.parametrize("kind", sorted(synthetic.KINDS))
+def test_made_up_cases(kind: str, tmp_path: Path) -> None:
+    outcome = synthetic.measure(kind, 1, 20260331, tmp_path)
+    assert outcome.right == outcome.total, outcome.wrong
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", sorted(synthetic.KINDS))
+def test_many_made_up_cases(kind: str, tmp_path: Path) -> None:
+    outcome = synthetic.measure(kind, 40, 11, tmp_path)
+    assert outcome.right == outcome.total, outcome.wrong
+
+
+_NOISE = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=30),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=5,
+)
+_KEYS = ("id", "bears_on", "by", "value", "verdict", "source", "claimed", "n_items", "unit")
+_UNKNOWN = st.text("bcdfghjklmnpqrstvwxz ", min_size=1, max_size=12).filter(
+    lambda text: wording.says_of(text) == "unclear"
+)
+
+
+def _write(folder: Path, claims: Any, found: Any) -> Path:
+    folder.mkdir(exist_ok=True)
+    head = {"case_id": "c", "title": "c"}
+    (folder / "claims.yaml").write_text(
+        yaml.safe_dump({"schema": "audit-case/claims/v1", **head, **claims}), "utf-8"
+    )
+    (folder / "reproduction.yaml").write_text(
+        yaml.safe_dump({"schema": "audit-case/reproduction/v1", **head, **found}), "utf-8"
+    )
+    return folder
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    claims=st.lists(st.dictionaries(st.sampled_from(("id", "kind", "value", "metric")), _NOISE)),
+    findings=st.lists(st.dictionaries(st.sampled_from(_KEYS), _NOISE), max_size=4),
+    status=_NOISE,
+)
+def test_no_case_breaks_the_run(
+    tmp_path: Path, policy: Policy, claims: Any, findings: Any, status: Any
+) -> None:
+    folder = _write(
+        tmp_path / "noise", {"claims": claims}, {"status": status, "findings": findings}
+    )
+    judged = run.judge_folder(folder, policy)
+    assert judged.got in {"PASSED", "FAILED", "INCONCLUSIVE"}
+    assert "Error:" not in judged.because
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(verdict=_UNKNOWN, kind=st.text(max_size=10), status=_UNKNOWN, seed=st.integers(0, 99))
+def test_words_that_nobody_knows_never_pass(
+    tmp_path: Path, policy: Policy, verdict: str, kind: str, status: str, seed: int
+) -> None:
+    by = Names(random.Random(seed)).stranger()
+    claims = {"claims": [{"id": "a", "kind": kind, "value": "something", "source": "s"}]}
+    found = {"id": "f", "bears_on": ["a"], "by": by, "value": "seen", "verdict": verdict}
+    folder = _write(tmp_path / "words", claims, {"status": status, "findings": [found]})
+    judged = run.judge_folder(folder, policy)
+    assert judged.got == "INCONCLUSIVE"
+    assert judged.because
+
+
+def test_a_folder_that_is_no_case_is_told(tmp_path: Path, policy: Policy) -> None:
+    for name in ("claims.yaml", "reproduction.yaml"):
+        (tmp_path / name).write_text("schema: other\n", "utf-8")
+    judged = run.judge_folder(tmp_path, policy)
+    assert judged.got == "INCONCLUSIVE"
+    assert not judged.ok
+    assert "expected audit-case/claims/v1" in judged.because
+
+
+def test_a_mismatch_is_told_and_exits_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = synthetic.KINDS["hearsay"](Names(random.Random(3)))
+    wrong = Made(made.names, made.claims, made.findings, "BLOCK", made.status)
+    folder = synthetic.write_case(wrong, tmp_path / "one")
+    assert run.main([str(folder)]) == 1
+    assert "NOT ok" in capsys.readouterr().out
+
+
+def test_the_right_verdict_for_another_reason_is_not_ok(tmp_path: Path, policy: Policy) -> None:
+    made = synthetic.KINDS["leaked test set"](Names(random.Random(3)))
+    folder = synthetic.write_case(made, tmp_path / "one")
+    path = folder / "reproduction.yaml"
+    document = yaml.safe_load(path.read_text("utf-8"))
+    document["expected_gate"]["blocking_findings"] = ["something-else"]
+    path.write_text(yaml.safe_dump(document), "utf-8")
+    judged = run.judge_folder(folder, policy)
+    assert judged.got == "FAILED"
+    assert not judged.ok
