@@ -43,7 +43,7 @@ unexport PYTHONHOME
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup audit test check test-slow test-train retrain incidents false-blocks bench tamper lock clean
+.PHONY: help setup audit test check test-slow test-train retrain incidents false-blocks bench fuzz tamper lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -81,6 +81,12 @@ false-blocks: $(READY)  ## how often honest releases are blocked, by the whole g
 
 bench: $(READY)  ## the benchmarks, side by side with other tools
 	@set -e; for each in $(BENCHMARKS); do echo "== $$each"; $(BIN)/python $$each; done
+
+# ENGINE=atheris searches by coverage; it needs the package atheris, which is not in the lock.
+FUZZ_SECONDS ?= 120
+ENGINE ?= own
+fuzz: $(READY)  ## spoil the input of every reader for FUZZ_SECONDS; SEED=N for other cases
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) --engine $(ENGINE) --seed $(or $(SEED),0)
 
 tamper: $(READY)  ## the tamper table: every mutation of a good release, and what stops it
 	$(BIN)/python -m tests.tamper --workers $(WORKERS)

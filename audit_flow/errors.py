@@ -25,11 +25,11 @@ class AuditFlowError(Exception):
     """A breakdown, told in three parts: what was got, what was expected, what to do next."""
 
     def __init__(self, got: str, *, expected: str = "", remedy: str = "", where: str = "") -> None:
-        super().__init__(got)
-        self.got = got
-        self.expected = expected
-        self.remedy = remedy
-        self.where = where
+        super().__init__(_text(got))
+        self.got = _text(got)
+        self.expected = _text(expected)
+        self.remedy = _text(remedy)
+        self.where = _text(where)
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.got}" if self.where else self.got
@@ -38,6 +38,11 @@ class AuditFlowError(Exception):
         if self.remedy:
             text += f". {self.remedy}"
         return text
+
+
+def _text(words: str) -> str:
+    # Names of files and JSON may hold halves of characters, which no output can write.
+    return words if words.isascii() else words.encode("utf-8", "backslashreplace").decode()
 
 
 class InputError(AuditFlowError):

@@ -55,7 +55,7 @@ def release(  # noqa: PLR0913, PLR0917 - one parameter for each choice of the op
     where = recorded(job, found)
     if found.verdict.outcome != "PASSED":
         return end_state(found.verdict, where)
-    look_task(to)
+    look_task(job, to)
     signed = attested(job, found, signing)
     try:
         approved(job, found, signing, review_seconds)

@@ -148,9 +148,10 @@ def reviews_of(job: Job) -> History:
 
 
 @task(name="look-at-target", **_HUB, **FRESH)
-def look_task(to: Destination) -> str:
+def look_task(job: Job, to: Destination) -> str:
     """Look whether the branch is there and may be seen: nobody reviews what can't be published."""
-    return look_at_target(*opening.target_of(to))
+    named = opening.release_of(job).manifest.release.hub_id
+    return look_at_target(*opening.target_of(to), named)
 
 
 @task(name="publish", tags=["publish"], **_HUB, **FRESH)

@@ -89,7 +89,9 @@ def seconds(text: str) -> float | None:
         value = real(text)
         return value if value is not None and value >= 0 else None
     days, hours, minutes, rest = found.groups()
-    return int(days or 0) * 86400.0 + int(hours or 0) * 3600.0 + int(minutes) * 60.0 + float(rest)
+    whole_days, whole_hours = float(days or 0) * 86400, float(hours or 0) * 3600
+    found_seconds = whole_days + whole_hours + float(minutes) * 60 + float(rest)
+    return found_seconds if math.isfinite(found_seconds) else None
 
 
 def _parsed(text: str) -> float | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import json
 from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
+from audit_flow.digests.strict_json import load_strict
 from audit_flow.errors import ApprovalError
 from audit_flow.model import Frozen, Review, canonical_json, sha256_hex
 from audit_flow.model.base import Sha256Hex
@@ -81,7 +81,7 @@ def head_line(number: int, digest: str) -> bytes:
 
 def parse_head(data: bytes) -> tuple[int, str]:
     """Return number and digest of the last entry that was written whole; raises ValueError."""
-    content: Any = json.loads(data)
+    content: Any = load_strict(data)
     number, digest = content["number"], content["sha256"]
     if not isinstance(number, int) or not isinstance(digest, str):
         raise TypeError("no head")

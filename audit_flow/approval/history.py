@@ -81,7 +81,7 @@ class History:
             return entries
         try:
             number, digest = parse_head(self.head.read_bytes())
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise altered(str(self.head), len(entries), "has no readable head file") from error
         # One entry more than the head names was written just before a crash.
         held = 0 < number <= len(entries) <= number + 1

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
-from urllib.parse import urlsplit
 
 from audit_flow.approval.waiting import TAG, FlowRun
 from audit_flow.errors import ApprovalError, InputError
 from audit_flow.model import Review
+from audit_flow.sources.hub.names import split_address
 
 _TIMEOUT_SECONDS = 10.0
 _MAX_ANSWER = 8 * 1024 * 1024
@@ -28,8 +28,13 @@ class PrefectHttp:
     """
 
     def __init__(self, api: str, auth: str | None = None) -> None:
-        parts = urlsplit(api)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
+        parts = split_address(api)
+        if (
+            parts is None
+            or parts.scheme not in {"http", "https"}
+            or not parts.hostname
+            or parts.query
+        ):
             raise InputError(
                 f"the address {api[:200]!r}", expected="Prefect's API, such as http://host:4200/api"
             )
@@ -45,9 +50,7 @@ class PrefectHttp:
             "sort": "EXPECTED_START_TIME_DESC",
             "limit": _MAX_RUNS,
         }
-        found = self._post("/flow_runs/filter", wanted)
-        rows = found if isinstance(found, list) else []
-        return tuple(_flow_run(row) for row in rows if isinstance(row, dict))
+        return flow_runs(self._post("/flow_runs/filter", wanted))
 
     def resume(self, run_id: str, review: Review, entry_sha256: str) -> None:
         """Resume a suspended run with the decision as its input; raises ApprovalError."""
@@ -85,7 +88,7 @@ class PrefectHttp:
             raise self._silent(type(error).__name__) from error
         if answer.status >= 300 or len(data) > _MAX_ANSWER:
             raise self._silent(f"status {answer.status}, {len(data)} bytes")
-        return _json(data)
+        return parse_answer(data)
 
     def _silent(self, what: str) -> ApprovalError:
         return ApprovalError(
@@ -95,15 +98,23 @@ class PrefectHttp:
         )
 
 
-def _json(data: bytes) -> Any:
+def parse_answer(data: bytes) -> Any:
+    """Return the JSON of an answer; ApprovalError for what is none."""
     try:
         return json.loads(data) if data else None
     except (ValueError, RecursionError) as error:
         raise ApprovalError("Prefect answered with no JSON") from error
 
 
+def flow_runs(found: Any) -> tuple[FlowRun, ...]:
+    """Return the runs in an answer to ``/flow_runs/filter``; rows that are none are left out."""
+    rows = found if isinstance(found, list) else []
+    return tuple(_flow_run(row) for row in rows if isinstance(row, dict))
+
+
 def _flow_run(row: dict[str, Any]) -> FlowRun:
-    tags = [t for t in row.get("tags") or () if isinstance(t, str)]
+    stated = row.get("tags")
+    tags = [t for t in stated if isinstance(t, str)] if isinstance(stated, list) else []
     digests = [t.removeprefix(TAG) for t in tags if t.startswith(TAG)]
     return FlowRun(
         id=str(row.get("id") or ""),

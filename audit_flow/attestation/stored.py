@@ -50,13 +50,14 @@ def parse(noun: type[N], raw: bytes, where: str) -> N:
     try:
         load_strict(raw)
         value = noun.model_validate_json(raw)
+        canonical = canonical_json(value) == raw
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "document"
         raise _unreadable(noun, f"{place}: {first['msg'].lower()}", where) from error
     except (ValueError, RecursionError) as error:
         raise _unreadable(noun, str(error), where) from error
-    if canonical_json(value) != raw:
+    if not canonical:
         raise _unreadable(noun, "it is not in its canonical form", where)
     return value
 

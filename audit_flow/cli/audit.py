@@ -73,7 +73,7 @@ def audit(  # noqa: PLR0913, PLR0917 - one parameter for each option
         if output:
             write_whole(output, text)
         else:
-            print_text(text)
+            print_text(text, styled=True)
         if html:
             write_whole(html, render("html", result))
         if save:

@@ -41,9 +41,16 @@ def digest(folder: Path, md5: bool, tensors: bool, form: str) -> int:
         document = {"schema": "audit-flow/digests/v1", "root_sha256": root, "files": files}
         print_text(json.dumps(document, indent=2) + "\n")
         return 0
-    lines = [f"{f.get('sha256')}  {f.path}" for f in found]
+    lines = [f"{f.get('sha256')}  {_line(f.path)}" for f in found]
     for file in found:
-        lines += [f"  md5 {file.get('md5')}  {file.path}"] if md5 else []
-        lines += [f"  {t.blake3}  {file.path}#{t.name}" for t in file.tensors] if tensors else []
+        path = _line(file.path)
+        lines += [f"  md5 {file.get('md5')}  {path}"] if md5 else []
+        named = ((t.blake3, _line(t.name)) for t in file.tensors if tensors)
+        lines += [f"  {digest}  {path}#{name}" for digest, name in named]
     print_text("\n".join([*lines, f"{root}  (root: every file but documentation)", ""]))
     return 0
+
+
+def _line(name: str) -> str:
+    # A line feed in a name would begin a line that looks like another file's digest.
+    return name.replace("\n", "\\n").replace("\r", "\\r")

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 def inspect(file: Path, form: str) -> int:
     """Show what is read from FILE: format, tasks, item counts, metrics, protocol."""
-    from audit_flow.collectors import SourceFile
+    from audit_flow.collectors import SourceFile, read_by
     from audit_flow.sources.folder import Folder
 
     source = SourceFile(Folder.at(file.resolve().parent), file.name)
     source, reader = _reader(source)
-    evidence = reader.read(source)
+    evidence = read_by(reader, source)
     if form == "json":
         rows = [e.plain() for e in evidence]
         document = {"schema": "audit-flow/inspect/v1", "format": reader.format, "evidence": rows}

@@ -73,7 +73,7 @@ def verify(repo: str, **options: Any) -> int:
     if output:
         write_whole(output, text)
     else:
-        print_text(text)
+        print_text(text, styled=True)
     return EXIT[result.verdict.outcome]
 
 

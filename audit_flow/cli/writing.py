@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -36,9 +37,18 @@ def _refused(path: Path, error: OSError, expected: str) -> InputError:
     return InputError(f"can't write {path}: {error.strerror}", expected=expected)
 
 
-def print_text(text: str) -> None:
-    """Print a report to standard output, whatever encoding the terminal has."""
+# Controls, line and paragraph separators, and what turns the direction of text around.
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def print_text(text: str, *, styled: bool = False) -> None:
+    """Print to standard output, whatever encoding the terminal has.
+
+    What a terminal would obey is written as an escape; ``styled`` text is ours, with its colours.
+    """
     out = sys.stdout
     encoding = out.encoding or "utf-8"
+    if not styled:
+        text = _OBEYED.sub(lambda found: ascii(found[0])[1:-1], text)
     out.write(text.encode(encoding, "replace").decode(encoding))
     out.flush()

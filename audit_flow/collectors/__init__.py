@@ -11,7 +11,7 @@ from audit_flow.collectors.collect import (
     unread,
 )
 from audit_flow.collectors.interface import Reader, SourceFile
-from audit_flow.collectors.readers import READERS, detect, owner
+from audit_flow.collectors.readers import READERS, detect, owner, read, read_by
 
 __all__ = [
     "READERS",
@@ -26,5 +26,7 @@ __all__ = [
     "hashing_shares",
     "one_each",
     "owner",
+    "read",
+    "read_by",
     "unread",
 ]

@@ -17,7 +17,7 @@ from audit_flow.collectors.one_each import one_each
 from audit_flow.collectors.openness import components, terms
 from audit_flow.collectors.own_claims import claims_of_its_own
 from audit_flow.collectors.published import read_published
-from audit_flow.collectors.readers import detect
+from audit_flow.collectors.readers import read
 from audit_flow.collectors.record_signature import believed_records, record_signatures
 from audit_flow.collectors.signature import ModelFolder, found_signatures, verify_model
 from audit_flow.collectors.weights import is_within, weights_digest, within
@@ -183,7 +183,7 @@ def _evaluation(folder: Folder, entry: EvaluationEntry) -> tuple[Evidence, ...]:
 
 
 def _read(source: SourceFile, family: Family) -> tuple[Evidence, ...]:
-    return detect(source, family).read(source)
+    return read(source, family)
 
 
 def _tied(runs: tuple[Evidence, ...], weights: str | None) -> Iterator[Evidence]:

@@ -114,7 +114,7 @@ def _problem(made: Data) -> str | None:
     code, name = made.get("return-value"), made.get("signal")
     if name:
         return f"the command was ended by {str(name)[:40]}"
-    if code not in {0, None}:
+    if code is not None and code != 0:
         return f"the command ended with exit code {str(code)[:20]}"
     for key, words in (
         ("changedMaterials", "inputs changed while it ran"),

@@ -13,6 +13,7 @@ from audit_flow.errors import AuditFlowError, EvidenceError
 from audit_flow.model import Decontamination, Trust
 from audit_flow.model.base import sha256_hex
 from audit_flow.sources import json_text
+from audit_flow.sources.fields import writable
 from audit_flow.sources.folder import MIB, Folder
 from audit_flow.sources.manifest_entries import DecontaminationEntry
 
@@ -82,6 +83,6 @@ def _numbers(value: Any, name: str) -> Iterator[tuple[str, str]]:
         for key, part in value.items():
             yield from _numbers(part, f"{name}.{key}" if name else str(key))
     elif isinstance(value, list):
-        yield name[:300], str(len(value))
+        yield writable(name)[:300], str(len(value))
     elif isinstance(value, int | Decimal) and not isinstance(value, bool):
-        yield name[:300], str(value)[:100]
+        yield writable(name)[:300], str(value)[:100]

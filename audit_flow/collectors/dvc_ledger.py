@@ -18,6 +18,7 @@ from audit_flow.sources import yaml_text
 from audit_flow.sources.dvc_files import OUTPUTS, check_lock, check_plan
 from audit_flow.sources.folder import Folder
 from audit_flow.sources.settings import flatten
+from audit_flow.sources.unread import within_bounds
 
 MAX_STAGES = 5_000
 # Of mappings in one another, as YAML is read; a name of nothing but dots ends here too.
@@ -41,11 +42,14 @@ def read_ledger(folder: Folder) -> tuple[PipelineStage, ...]:
     locked = _stages(lock, lock_path)
     if not locked or len(locked) > MAX_STAGES:
         raise EvidenceError(f"{len(locked)} stages", expected="at least one", where=lock_path)
-    stages = [
-        _stage(name, locked[name], plan, folder, lock_path).model_copy(update={"sha256": sha256})
-        for name in sorted(locked)
-    ]
-    return (*stages, *_never_run(plan, locked, lock_path, sha256, folder))
+    with within_bounds("a ledger", lock_path):
+        stages = [
+            _stage(name, locked[name], plan, folder, lock_path).model_copy(
+                update={"sha256": sha256}
+            )
+            for name in sorted(locked)
+        ]
+        return (*stages, *_never_run(plan, locked, lock_path, sha256, folder))
 
 
 def _never_run(
@@ -72,15 +76,16 @@ def read_dvc_file(folder: Folder, path: str) -> PipelineStage:
     """Return what a ``*.dvc`` file says of the data that it tracks."""
     data, sha256 = _mapping(folder, path)
     here = _Here(folder, folder.locate(path).parent / str(data.get("wdir") or "."))
-    return PipelineStage(
-        id=f"stage:{path}",
-        source=path,
-        sha256=sha256,
-        trust=Trust.SELF_REPORTED,
-        name=path,
-        command="",
-        outs=tuple(_files(data.get("outs"), here, f"{path}: outs")),
-    )
+    with within_bounds("a DVC file", path):
+        return PipelineStage(
+            id=f"stage:{path}",
+            source=path,
+            sha256=sha256,
+            trust=Trust.SELF_REPORTED,
+            name=path,
+            command="",
+            outs=tuple(_files(data.get("outs"), here, f"{path}: outs")),
+        )
 
 
 def relevant(stages: Iterable[PipelineStage], targets: Iterable[str]) -> tuple[PipelineStage, ...]:
@@ -234,8 +239,10 @@ def _params(entries: Any, here: _Here, where: str) -> Iterator[ConfigValue]:
 
 def _names(planned: dict[str, Any], key: str) -> list[str]:
     """Return what dvc.yaml names; metrics and plots are outputs as well."""
-    entries = [e for k in (OUTPUTS if key == "outs" else (key,)) for e in planned.get(k) or []]
-    return [n for e in entries for n in ([e] if isinstance(e, str) else e)]
+    lists = [planned.get(k) for k in (OUTPUTS if key == "outs" else (key,))]
+    entries = [e for found in lists if isinstance(found, list) for e in found]
+    named = [[e] if isinstance(e, str) else list(e) for e in entries if isinstance(e, str | dict)]
+    return [n for names in named for n in names]
 
 
 def _plain_paths(planned: dict[str, Any], key: str, here: _Here) -> list[str]:

@@ -40,7 +40,7 @@ class KubernetesJob:
         """Return one job for each Job, and one for each Pod that belongs to none here."""
         data, sha256 = source.json()
         objects = _objects(data, source)
-        jobs = [o for o in objects if o.get("kind") in _JOBS]
+        jobs = [o for o in objects if str(o.get("kind")) in _JOBS]
         pods = [o for o in objects if o.get("kind") == "Pod"]
         if not 0 < len(jobs) + len(pods) <= MAX_JOBS:
             raise EvidenceError(
@@ -73,10 +73,16 @@ def _at(data: Any, *path: str) -> Any:
     return data
 
 
+def _mapping(data: Any, *path: str) -> Data:
+    found = _at(data, *path)
+    return found if isinstance(found, dict) else {}
+
+
 def _belongs(pod: Data, job: Data) -> bool:
     uid = _at(job, "metadata", "uid")
     owners = _at(pod, "metadata", "ownerReferences")
-    return bool(uid) and any(_at(o, "uid") == uid for o in (owners or ()) if isinstance(o, dict))
+    listed = owners if isinstance(owners, list) else []
+    return bool(uid) and any(_at(o, "uid") == uid for o in listed if isinstance(o, dict))
 
 
 def _template(item: Data) -> Any:
@@ -95,8 +101,8 @@ def _gpus(item: Data) -> int | None:
     counts: list[int] = []
     for container in _containers(item):
         limits = {
-            **(_at(container, "resources", "requests") or {}),
-            **(_at(container, "resources", "limits") or {}),
+            **_mapping(container, "resources", "requests"),
+            **_mapping(container, "resources", "limits"),
         }
         counts += [
             whole(v) or 0 for k, v in limits.items() if k.endswith(("/gpu", "/tpu")) or "/mig-" in k
@@ -107,8 +113,8 @@ def _gpus(item: Data) -> int | None:
 def _model(items: list[Data]) -> str | None:
     for item in items:
         labels = {
-            **(_at(item, "metadata", "labels") or {}),
-            **(_at(_template(item), "nodeSelector") or {}),
+            **_mapping(item, "metadata", "labels"),
+            **_mapping(_template(item), "nodeSelector"),
         }
         for label in _MODEL_LABELS:
             if isinstance(labels.get(label), str):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
 
 from audit_flow.analysis.matching import UNSPECIFIED
 from audit_flow.errors import EvidenceError
@@ -22,6 +24,8 @@ from audit_flow.model import (
 from audit_flow.sources import yaml_text
 from audit_flow.sources.folder import Folder
 from audit_flow.sources.text_tables import own_scores, tables
+
+C = TypeVar("C", ScoreClaim, BaseModelClaim)
 
 MAX_CARD = 8 * 1024 * 1024
 MAX_CLAIMS = 10_000
@@ -134,7 +138,21 @@ def _result(result: Any, where: str, path: str, unread: list[str]) -> Iterator[S
         if not name or not kind or value is None or isinstance(name, dict | list):
             unread.append(f"{where} has a metric without dataset name, type or number")
             continue
-        yield _claim(str(name), str(kind), value, _unit(written, value), dataset, path)
+        yield from _told(
+            lambda n=name, k=kind, v=value, w=written: _claim(  # type: ignore[misc]
+                str(n), str(k), v, _unit(w, v), dataset, path
+            ),
+            where, unread,
+        )  # fmt: skip
+
+
+def _told(make: Callable[[], C], where: str, unread: list[str]) -> Iterator[C]:
+    """Yield a claim, or note why it can't be taken: endless names, numbers beyond any score."""
+    try:
+        yield make()
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        unread.append(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg'].lower()}")
 
 
 def _claim(
@@ -195,9 +213,11 @@ def _bases(front: dict[str, Any], path: str, unread: list[str]) -> Iterator[Base
         if not isinstance(base, str) or not base:
             unread.append(f"{path}: base_model is {str(base)[:80]!r}")
             continue
-        yield BaseModelClaim.model_validate(
-            {"id": f"base-model:{base}", "base": base, "relation": relation, "source": path}
-        )
+        stated = {"id": f"base-model:{base}", "base": base, "relation": relation, "source": path}
+        yield from _told(
+            lambda s=stated: BaseModelClaim.model_validate(s),  # type: ignore[misc]
+            f"{path}: base_model", unread,
+        )  # fmt: skip
 
 
 def _eval_results(folder: Folder, here: str, unread: list[str]) -> Iterator[ScoreClaim]:
@@ -229,4 +249,9 @@ def _entries(entries: Any, path: str, unread: list[str]) -> Iterator[ScoreClaim]
         task = str(dataset.get("task_id") or dataset["id"])
         about = {"type": task, "revision": dataset.get("revision")}
         unit = _unit(written, value)
-        yield _claim(str(dataset["id"]), UNSPECIFIED, value, unit, about, path)
+        yield from _told(
+            lambda d=dataset, v=value, u=unit, a=about: _claim(  # type: ignore[misc]
+                str(d["id"]), UNSPECIFIED, v, u, a, path
+            ),
+            f"{path}: result {number}", unread,
+        )  # fmt: skip

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from audit_flow.collectors.interface import SourceFile
 from audit_flow.errors import EvidenceError, InputError
@@ -124,11 +125,20 @@ def read_published(source: SourceFile) -> tuple[Evidence, ...]:
     except (yaml_text.YamlError, InputError) as error:
         expected = "audit-flow/published-findings/v1"
         raise EvidenceError(f"{source.path}, {error}", expected=expected) from error
-    sha256 = sha256_hex(raw)
-    found: list[Evidence] = [_finding(source.path, sha256, entry) for entry in read.findings]
+    try:
+        return tuple(_facts(source.path, sha256_hex(raw), read))
+    except ValidationError as error:
+        got = error.errors()[0]
+        raise EvidenceError(
+            f"{source.path}: {got['msg']}", expected="values that a record takes",
+            where=".".join(map(str, got["loc"])),
+        ) from None  # fmt: skip
+
+
+def _facts(path: str, sha256: str, read: FindingsFile) -> Iterator[Evidence]:
+    yield from (_finding(path, sha256, entry) for entry in read.findings)
     if (table := read.served) is not None:
-        found += [_row(source.path, sha256, table, entry) for entry in table.rows]
-    return tuple(found)
+        yield from (_row(path, sha256, table, entry) for entry in table.rows)
 
 
 def _finding(path: str, sha256: str, entry: FindingEntry) -> PublishedFinding:

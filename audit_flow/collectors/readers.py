@@ -28,7 +28,8 @@ from audit_flow.collectors.training_config import TrainingConfiguration
 from audit_flow.collectors.wandb_metadata import WandbMetadata
 from audit_flow.collectors.wandb_run import WandbRun
 from audit_flow.errors import AuditFlowError, EvidenceError
-from audit_flow.model import EvalRun
+from audit_flow.model import EvalRun, Evidence
+from audit_flow.sources.unread import within_bounds
 
 # The first that recognises a file reads it; a configuration is anything that nobody else knows.
 READERS: tuple[Reader, ...] = (
@@ -81,6 +82,20 @@ def detect(source: SourceFile, family: Family | None = None) -> Reader:
     )
 
 
+def read(source: SourceFile, family: Family | None = None) -> tuple[Evidence, ...]:
+    """Return what a file says, by whichever reader takes it; see ``read_by``."""
+    return read_by(detect(source, family), source)
+
+
+def read_by(reader: Reader, source: SourceFile) -> tuple[Evidence, ...]:
+    """Return what a file says by one reader.
+
+    Raises EvidenceError also for values that no noun takes: endless names, numbers beyond 2^53.
+    """
+    with within_bounds(reader.format, source.path):
+        return reader.read(source)
+
+
 def owner(source: SourceFile) -> tuple[SourceFile, Reader] | None:
     """Return the results file beside a file of rows that these rows belong to, and its reader."""
     for beside in source.beside("*")[:MAX_BESIDE]:
@@ -88,7 +103,7 @@ def owner(source: SourceFile) -> tuple[SourceFile, Reader] | None:
             continue
         try:
             reader = detect(beside, "evaluation")
-            runs = [e for e in reader.read(beside) if isinstance(e, EvalRun)]
+            runs = [e for e in read_by(reader, beside) if isinstance(e, EvalRun)]
         except AuditFlowError:
             # Whatever else lies here does not own the rows.
             continue

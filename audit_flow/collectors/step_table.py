@@ -85,7 +85,9 @@ def _rows(
 def _index(
     source: SourceFile, sha256: str, names: list[str], rows: list[tuple[int, list[str]]]
 ) -> CheckpointIndex:
-    at = next(i for i, n in enumerate(names) if metric(n) == "step")
+    at = next((i for i, n in enumerate(names) if metric(n) == "step"), None)
+    if at is None:
+        raise EvidenceError("no column of steps", expected="step", where=source.path)
     seen: dict[tuple[str, ...], int] = {}
     series: dict[str, list[int]] = {}
     labels: list[CheckpointLabel] = []

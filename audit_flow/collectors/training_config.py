@@ -65,7 +65,7 @@ def _parse(raw: bytes, source: SourceFile) -> dict[str, Any]:
 def _toml(raw: bytes, source: SourceFile) -> dict[str, Any]:
     try:
         return tomllib.loads(raw.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise EvidenceError(f"no valid TOML: {error}", where=source.path) from error
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import NoReturn
 
+MAX_DEPTH = 200
+
 
 def load_strict(data: bytes) -> object:
     """Parse UTF-8 JSON; no duplicate keys, no NaN, no lone surrogates, no deep nesting.
@@ -17,7 +19,21 @@ def load_strict(data: bytes) -> object:
         )
     except RecursionError:
         raise ValueError("JSON nested too deeply") from None
+    check_depth(value)
     return value
+
+
+def check_depth(value: object) -> None:
+    """Raise ValueError for data that is nested beyond ``MAX_DEPTH``: whoever walks it recurses."""
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        parts = (
+            v.values() if isinstance(v, dict) else v for v in level if isinstance(v, dict | list)
+        )
+        level = [v for part in parts for v in part if isinstance(v, dict | list)]
+        if not level:
+            return
+    raise ValueError(f"JSON nested more than {MAX_DEPTH} levels deep")
 
 
 def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from audit_flow.collectors import SourceFile, detect
+from audit_flow.collectors import SourceFile, detect, read_by
 from audit_flow.collectors.interface import Family
 from audit_flow.draft.listing import parent
 from audit_flow.errors import AuditFlowError
@@ -84,7 +84,7 @@ def _try(
     except (AuditFlowError, OSError):
         return
     try:
-        found = reader.read(source)
+        found = read_by(reader, source)
         notes += [
             f"{source.path}: the {e.of} can't be read: {e.detail}"
             for e in found

@@ -39,8 +39,14 @@ class Frozen(BaseModel):
 
 
 def canonical_json(value: Any) -> bytes:
-    """Return RFC 8785 (JCS) bytes of a noun or of plain JSON data."""
-    return rfc8785.dumps(value.plain() if isinstance(value, Frozen) else value)
+    """Return RFC 8785 (JCS) bytes of a noun or of plain JSON data.
+
+    Raises ValueError for what it can't write: whole numbers beyond 2^53, halves of characters.
+    """
+    try:
+        return rfc8785.dumps(value.plain() if isinstance(value, Frozen) else value)
+    except rfc8785.CanonicalizationError as error:
+        raise ValueError(f"no canonical JSON: {str(error)[:200]}") from error
 
 
 def sha256_hex(data: bytes) -> str:

@@ -64,7 +64,7 @@ class ScoreClaim(Frozen):
     benchmark: ShortText
     metric: ShortText
     value: Number
-    unit: Unit | None
+    unit: Unit | None = None
     n_items: int | None = Field(default=None, gt=0, lt=2**53)
     runs: int = Field(default=1, gt=0, le=100_000)
     protocol: Protocol = Protocol()

@@ -110,7 +110,7 @@ class EvalRun(EvidenceBase):
     task: ShortText
     metric: ShortText
     value: Decimal
-    unit: Unit | None
+    unit: Unit | None = None
     stderr: Decimal | None = None
     n_items: Count | None = None
     n_original: Count | None = None

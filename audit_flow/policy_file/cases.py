@@ -11,11 +11,12 @@ from typing import Any, Literal
 import jsonpatch
 from pydantic import Field, ValidationError
 
-from audit_flow.errors import EvidenceError, PolicyError
+from audit_flow.errors import EvidenceError, InputError, PolicyError
 from audit_flow.gate import judge
 from audit_flow.linking import link
 from audit_flow.model import LineageRecord, Policy, Verdict
 from audit_flow.sources import yaml_text
+from audit_flow.sources.whole_file import read_file
 from audit_flow.sources.wire import Text, Wire, validate
 
 MAX_RECORD = 64 * 1024 * 1024
@@ -79,8 +80,8 @@ def run_cases(policy: Policy, policy_path: Path) -> tuple[CaseResult, ...]:
     """
     path = case_file(policy_path)
     try:
-        document = yaml_text.parse(path.read_bytes())
-    except FileNotFoundError:
+        document = yaml_text.parse(read_file(path))
+    except InputError:
         raise PolicyError(
             f"{policy_path.name} has no cases", expected=f"{path.parent.name}/{path.name}",
             remedy="Write at least one case that passes and one that fails",
@@ -112,7 +113,10 @@ def _text(path: Path) -> str:
 
 
 def _record(path: Path) -> dict[str, Any]:
-    record = json.loads(_text(path))
+    try:
+        record = json.loads(_text(path))
+    except (ValueError, RecursionError) as error:
+        raise PolicyError(f"{path.name}: no JSON: {error}", expected="a record") from error
     if not isinstance(record, dict):
         raise PolicyError(f"{path.name} holds no record")
     return record
@@ -128,7 +132,13 @@ def _changed(record: dict[str, Any], case: Case) -> dict[str, Any]:
             )
         # From the end, so that removing one leaves the indexes of the others.
         patch = [_operation(change, pointer) for pointer in reversed(pointers)]
-        record = jsonpatch.apply_patch(record, patch)
+        try:
+            record = jsonpatch.apply_patch(record, patch)
+        except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException) as error:
+            raise PolicyError(
+                f"case {case.name!r}: {change.op} of {change.field!r}: {error}",
+                expected="a field that is there",
+            ) from error
     return record
 
 

@@ -193,8 +193,13 @@ def yaml_numbers(params: dict[str, Any]) -> dict[str, Any]:
 def _check_rules(policy: Policy, where: str) -> None:
     # Imported late: listing policies needs no checks. Judging an empty record finds every slip.
     from audit_flow.gate import judge
-    from audit_flow.model import LineageRecord, Subject
+    from audit_flow.model import LineageRecord, Subject, canonical_json
 
+    try:
+        canonical_json(policy)
+    except ValueError as error:
+        # A verdict names its policy by the digest of this form.
+        raise PolicyError(f"{where}: {error}", expected="numbers below 2^53 and text") from error
     try:
         judge(LineageRecord(subject=Subject(name="lint"), claims=(), evidence=()), policy)
     except PolicyError as error:

@@ -19,12 +19,14 @@ from audit_flow.report.interface import AuditResult
 Audit = Callable[[], AuditResult]
 
 
-def look_at_target(target: Target, tokens: Tokens) -> str:
+def look_at_target(target: Target, tokens: Tokens, named: str | None = None) -> str:
     """Return the head of the branch that is to be published to; only reads.
 
-    Raises MissingEvidence where there is no such branch or the token may not see it, InputError for
-    a private repository without a token for the stranger's look.
+    ``named`` is the repository that the manifest speaks of. Raises MissingEvidence where there is
+    no such branch or the token may not see it, InputError for another repository than the one that
+    is named, and for a private one without a token for the stranger's look.
     """
+    _meant_for(named, target.repo)
     reader = HubReader(target, tokens)
     reader.stranger_token()
     head = reader.head()
@@ -39,7 +41,7 @@ def publish(order: Order, audit: Audit, home: Path, tell: Tell = silent) -> Outc
     not about this release as it is now, PublishError where nothing was uploaded or nobody could
     look, InputError for what the operator wrote wrongly.
     """
-    _meant_for(order)
+    _meant_for(None if order.staging else order.release.manifest.release.hub_id, order.target.repo)
     # 1. Judge.
     tell("judging", 0, 0)
     result = audit()
@@ -65,10 +67,9 @@ def publish(order: Order, audit: Audit, home: Path, tell: Tell = silent) -> Outc
             session.writer.close()
 
 
-def _meant_for(order: Order) -> None:
+def _meant_for(named: str | None, repo: str) -> None:
     """Refuse a repository that the manifest, and so the signed verdict, does not speak of."""
-    named, repo = order.release.manifest.release.hub_id, order.target.repo
-    if named is not None and named != repo and not order.staging:
+    if named is not None and named != repo:
         raise InputError(
             f"a release of {named} for {repo}", expected=f"the repository {named}",
             remedy="Correct release.hub_id in the manifest, or publish to the repository it names",

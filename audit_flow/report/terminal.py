@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -30,6 +30,9 @@ from audit_flow.report.reading import (
 )
 
 MIN_WIDTH = 40
+# So many findings of a section are told in full, the others in a line each: nobody reads on, and
+# laying one out takes some thirty milliseconds. --verbose tells all in full.
+_IN_FULL = 100
 # Below this the eight columns of the score table would break words.
 _TABLE_WIDTH = 90
 _STYLES = {
@@ -69,10 +72,10 @@ def render_page(result: AuditResult, *, color: bool, width: int, verbose: bool) 
 
 def _parts(reading: Reading, width: int, verbose: bool) -> Iterable[RenderableType]:
     yield _summary(reading, width)
-    yield from _scores(reading, width)
-    yield from _denying(reading)
-    yield from _warnings(reading)
-    yield from _not_assessed(reading)
+    yield from _scores(reading, width, verbose)
+    yield from _denying(reading, verbose)
+    yield from _warnings(reading, verbose)
+    yield from _not_assessed(reading, verbose)
     yield from _passed(reading, verbose)
     yield from _gaps(reading, verbose)
     yield from _waivers(reading)
@@ -131,22 +134,30 @@ def _where(hub_id: str | None, revision: str | None) -> list[Text]:
     return [_clean(f"{hub_id}@{revision}" if revision else hub_id, "dim", NAME_LIMIT)]
 
 
-def _scores(reading: Reading, width: int) -> Iterable[RenderableType]:
-    rows = reading.scores
-    if not rows:
+def _scores(reading: Reading, width: int, verbose: bool) -> Iterable[RenderableType]:
+    if not reading.scores:
         return
-    yield _heading("Claimed scores", len(rows))
+    rows = reading.scores if verbose else _first_rows(reading.scores)
+    yield _heading("Claimed scores", len(reading.scores))
     yield _score_table(rows) if width >= _TABLE_WIDTH else Group(*map(_score_block, rows))
     key = (
         "Brackets: 95 % interval of the reproduction. Difference: reproduced − claimed. MDO80:"
         " the smallest overclaim that would be found with 80 % power. Both in percentage points."
     )
+    if len(rows) < len(reading.scores):
+        more = len(reading.scores) - len(rows)
+        yield Text(f"… and {more:,} more that hold; --verbose lists them.")
     if any(row.warned for row in rows):
         key += " ▲: there is a warning about this score."
     yield Text(key, "dim")
     for note, benchmarks in reading.score_notes:
         names = ", ".join(neutralise(name, 60) for name in benchmarks) or "All"
         yield Text(f"{names}: ").append_text(_clean(note))
+
+
+def _first_rows(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
+    """Leave out what holds beyond the first rows; nothing else is ever left out."""
+    return [row for i, row in enumerate(rows) if i < _IN_FULL or row.status.tone != "pass"]
 
 
 def _score_table(rows: Iterable[ScoreRow]) -> Table:
@@ -208,34 +219,42 @@ def _benchmark(row: ScoreRow) -> Text:
     return _clean(row.benchmark, "bold", 60).append(" ").append_text(_clean(row.metric, "dim", 40))
 
 
-def _denying(reading: Reading) -> Iterable[RenderableType]:
+def _denying(reading: Reading, verbose: bool) -> Iterable[RenderableType]:
     if reading.denying:
         yield _heading("What keeps the gate shut, or was waived", len(reading.denying))
-    yield from _findings(reading, reading.denying)
+    yield from _findings(reading, reading.denying, verbose)
 
 
-def _warnings(reading: Reading) -> Iterable[RenderableType]:
+def _warnings(reading: Reading, verbose: bool) -> Iterable[RenderableType]:
     if reading.warnings:
         yield _heading("Warnings: they do not block", len(reading.warnings))
-    yield from _findings(reading, reading.warnings)
+    yield from _findings(reading, reading.warnings, verbose)
 
 
-def _not_assessed(reading: Reading) -> Iterable[RenderableType]:
+def _not_assessed(reading: Reading, verbose: bool) -> Iterable[RenderableType]:
     count = len(reading.unproven) + len(reading.silent)
     yield _heading("Not assessed: no evidence either way", count)
     if not count:
         yield Text("Nothing. Every rule and every claim had evidence to rest on.")
-    yield from _findings(reading, reading.unproven)
+    yield from _findings(reading, reading.unproven, verbose)
     for claim in reading.silent:
         yield _marked(SILENT).append("  ").append_text(_name(claim.id, "bold"))
         yield Text("  No finding is about this claim; silence is not proof.")
 
 
-def _findings(reading: Reading, findings: Iterable[Finding]) -> Iterable[RenderableType]:
-    for index, finding in enumerate(findings):
+def _findings(
+    reading: Reading, findings: Sequence[Finding], verbose: bool
+) -> Iterable[RenderableType]:
+    whole = len(findings) if verbose else _IN_FULL
+    for index, finding in enumerate(findings[:whole]):
         if index:
             yield Text()
         yield _finding(reading, finding)
+    if findings[whole:]:
+        yield Text(f"\n… and {len(findings) - whole:,} more, a line each; --verbose tells why:")
+    for finding in findings[whole:]:
+        head = _marked(status_of(finding)).append("  ").append_text(_name(finding.about, "bold"))
+        yield head.append(f"  [{neutralise(finding.rule)}]", "dim")
 
 
 def _finding(reading: Reading, finding: Finding) -> RenderableType:

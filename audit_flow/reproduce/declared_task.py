@@ -213,7 +213,7 @@ class _Check:
         if not isinstance(files, dict) or not files:
             self.refuse("no data_files", "a file of this folder for each split")
         for key in _SPLITS:
-            if raw.get(key) is not None and raw[key] not in files:
+            if raw.get(key) is not None and not (isinstance(raw[key], str) and raw[key] in files):
                 self.refuse(
                     f"{key} {str(raw[key])[:80]!r}", f"one of {', '.join(sorted(files))[:200]}"
                 )

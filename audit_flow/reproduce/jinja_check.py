@@ -44,7 +44,8 @@ def check_template(text: str, where: str) -> None:
         raise _refused(f"{len(text)} characters", where)
     try:
         tree = jinja2.Environment(autoescape=False).parse(text)  # noqa: S701  # never rendered
-    except (jinja2.TemplateError, RecursionError) as error:
+    except (jinja2.TemplateError, ValueError, SyntaxError, RecursionError) as error:
+        # Numbers of more digits than Python converts, or of digits that it does not know.
         raise _refused(str(error), where) from None
     for got in _unsafe(tree):
         raise _refused(got, where)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from audit_flow.analysis.names import benchmark_key
-from audit_flow.collectors import SourceFile, detect
+from audit_flow.collectors import SourceFile, detect, read
 from audit_flow.errors import AuditFlowError, EvidenceError
 from audit_flow.model import ConfigValue, EvalRun, Evidence, Trust, content_digest, sha256_hex
 from audit_flow.reproduce.adapters import Adapter
@@ -35,7 +35,7 @@ def measured_by(
 def _read(adapter: Adapter, plan: Plan, left: Path, seed: int) -> tuple[Measured, ...]:
     source = results_file(left)
     with keeping_item_scores() as kept:
-        evidence = detect(source, "evaluation").read(source)
+        evidence = read(source, "evaluation")
     runs = [e for e in evidence if isinstance(e, EvalRun)]
     wanted = {benchmark_key(name) for name in plan.names}
     chosen = [r for r in runs if wanted & {benchmark_key(r.task)}]

@@ -41,7 +41,7 @@ def parse_template(source: str, where: str) -> FieldTemplate:
     environment = ImmutableSandboxedEnvironment(keep_trailing_newline=True)
     try:
         body = environment.parse(source).body
-    except (TemplateSyntaxError, RecursionError) as error:
+    except (TemplateSyntaxError, ValueError, SyntaxError, RecursionError) as error:
         raise EvidenceError(
             f"template {source[:80]!r}: {str(error)[:200]}",
             expected="text and {{field}}",

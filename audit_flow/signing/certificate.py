@@ -6,6 +6,7 @@ them is refused, not passed over. A signer's certificate of OMS may call itself 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate, Extensions
 
 MAX_DEPTH = 8
+MAX_TRIED = 100
 _WEAK_HASHES = {"md5", "sha1"}
 _UNDERSTOOD = {
     "2.5.29.15", "2.5.29.19", "2.5.29.37", "2.5.29.17", "2.5.29.14", "2.5.29.35"
@@ -24,21 +26,21 @@ _UNDERSTOOD = {
 
 def parse_chain(ders: Sequence[bytes]) -> tuple[Certificate, ...]:
     """Read certificates, DER; raises SignatureError for one that can't be read."""
-    from cryptography.x509 import load_der_x509_certificate
+    from cryptography.x509 import InvalidVersion, load_der_x509_certificate
 
     try:
         return tuple(load_der_x509_certificate(der) for der in ders)
-    except ValueError as error:
+    except (ValueError, InvalidVersion) as error:
         raise SignatureError("no certificate that can be read", expected="X.509, DER") from error
 
 
 def load_anchors(pem: bytes, where: str) -> tuple[Certificate, ...]:
     """Read the certificates of an authority, PEM; raises InputError for what is none."""
-    from cryptography.x509 import load_pem_x509_certificates
+    from cryptography.x509 import InvalidVersion, load_pem_x509_certificates
 
     try:
         return tuple(load_pem_x509_certificates(pem))
-    except ValueError as error:
+    except (ValueError, InvalidVersion) as error:
         raise InputError(
             "no certificate that can be read", expected="PEM certificates", where=where
         ) from error
@@ -51,20 +53,27 @@ def chain_to(
 
     Every certificate above the leaf may issue certificates, and signed the one below it.
     """
-    return _climb((leaf,), others, anchors)
+    return _climb((leaf,), others, anchors, Counter())
 
 
 def _climb(
-    path: tuple[Certificate, ...], others: Sequence[Certificate], anchors: Sequence[Certificate]
+    path: tuple[Certificate, ...],
+    others: Sequence[Certificate],
+    anchors: Sequence[Certificate],
+    tried: Counter[str],
 ) -> tuple[Certificate, ...] | None:
     top = path[-1]
+    tried["certificates"] += 1
+    # Certificates that all issue each other can be put in a row in a great many ways.
+    if tried["certificates"] > MAX_TRIED:
+        return None
     if top in anchors:
         return path
     if len(path) > MAX_DEPTH:
         return None
     for above in (*anchors, *others):
         if above not in path and _issued(above, top, below=len(path) - 1):
-            whole = _climb((*path, above), others, anchors)
+            whole = _climb((*path, above), others, anchors, tried)
             if whole is not None:
                 return whole
     return None

@@ -69,12 +69,13 @@ class CertificateSigner:
     def of(cls, key: KeySigner, pem: bytes, where: str) -> CertificateSigner:
         """Take the chain, PEM, leaf first; raises InputError unless the leaf is the key's."""
         from cryptography import x509
+        from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives.serialization import Encoding
 
         try:
             chain = x509.load_pem_x509_certificates(pem)
             leaf = as_public(chain[0].public_key(), where)
-        except ValueError as error:
+        except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
             raise InputError(
                 "no certificate that can be read", expected="PEM certificates", where=where
             ) from error

@@ -58,7 +58,13 @@ def in_toto(
         "predicateType": predicate_type,
         "predicate": predicate,
     }
-    return rfc8785.dumps(document)
+    try:
+        return rfc8785.dumps(document)
+    except rfc8785.CanonicalizationError as error:
+        raise SignatureError(
+            f"what can't be signed: {error}", expected="names that are UTF-8 text",
+            remedy="Rename the file whose name is no text",
+        ) from error  # fmt: skip
 
 
 def oms_statement(

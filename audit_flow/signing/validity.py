@@ -20,10 +20,6 @@ def judge_validity(
 ) -> None:
     """Note the step "validity" for a signer; ``at`` is the time of judging."""
     signed_at = proven.signed_at
-    if signed_at is not None and signed_at > at + CLOCKS_DIFFER:
-        detail = f"a trusted time says {in_words(signed_at)}, and the clock here {in_words(at)}"
-        steps.unproven("validity", f"{detail}: set the clock")
-        return
     if not _began(party, signed_at, at, steps):
         return
     ends = [("expired", party.valid_until), ("was revoked", party.revoked_at)]
@@ -39,6 +35,9 @@ def judge_validity(
         words, end = min(unknown, key=lambda limit: limit[1])
         detail = f"{words} at {in_words(end)}; no trusted time says whether it was signed before"
         steps.unproven("validity", detail)
+    elif signed_at is not None and signed_at > at + CLOCKS_DIFFER:
+        detail = f"a trusted time says {in_words(signed_at)}, and the clock here {in_words(at)}"
+        steps.unproven("validity", f"{detail}: set the clock")
     else:
         steps.passed("validity", f"signed at {in_words(signed_at)}" if signed_at else "in force")
 

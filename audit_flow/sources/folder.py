@@ -103,6 +103,11 @@ class Folder:
 
     def _stays_inside(self, path: str) -> bool:
         place = self.root / path
+        if not is_text(path):
+            # A record could not name it, so nobody could be told what was hashed.
+            raise EvidenceError(
+                "a file's name is no UTF-8 text", expected="names that are text", where=path
+            )
         if not _real(place, path).is_relative_to(self.ceiling):
             raise EvidenceError(
                 "a symbolic link leads outside the folder", expected="plain files", where=path
@@ -113,6 +118,15 @@ class Folder:
 def is_walked(path: str) -> bool:
     """Say whether ``walk`` lists a file of this relative path."""
     return _NOT_WALKED.isdisjoint(PurePosixPath(path).parent.parts)
+
+
+def is_text(path: str) -> bool:
+    """Say whether a path can be written down: names on disk may hold any bytes."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def is_folder(place: Path) -> bool:

@@ -14,6 +14,7 @@ from audit_flow.analysis.moments import clocks_changed, seconds_between
 from audit_flow.analysis.quantities import is_bad_loss, real, whole
 from audit_flow.errors import EvidenceError
 from audit_flow.model import ConfigValue, GpuJob, Trust
+from audit_flow.sources.fields import writable
 from audit_flow.sources.source_file import SourceFile
 
 MAX_JOBS = 5_000
@@ -157,7 +158,9 @@ def settings(pairs: dict[str, Any]) -> tuple[ConfigValue, ...]:
     """Return settings that a log names, bounded in number and length; no keys and passwords."""
     kept = [(k, "withheld" if _SECRET.search(str(k)) else v) for k, v in pairs.items()]
     return tuple(
-        ConfigValue(name=str(k)[:300], value=("null" if v is None else str(v))[:1000])
+        ConfigValue(
+            name=writable(str(k))[:300], value=writable("null" if v is None else str(v))[:1000]
+        )
         for k, v in kept[:MAX_SETTINGS]
     )
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from audit_flow.digests.strict_json import check_depth
 from audit_flow.errors import EvidenceError
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     mapping = dict(pairs)
     if len(mapping) != len(pairs):
-        keys = [k for k, _ in pairs]
-        doubled = next(k for k in keys if keys.count(k) > 1)
-        raise ValueError(f"the key {doubled!r} stands twice")
+        doubled = next(k for k, n in Counter(k for k, _ in pairs).items() if n > 1)
+        raise ValueError(f"the key {doubled[:300]!r} stands twice")
     return mapping
 
 
@@ -37,7 +38,9 @@ def parse(raw: bytes, where: str, *, constants: bool = False) -> Any:
     """
     decoder = _RESULTS if constants else _STRICT
     try:
-        return decoder.decode(raw.decode("utf-8-sig"))
+        value = decoder.decode(raw.decode("utf-8-sig"))
+        check_depth(value)
+        return value
     except json.JSONDecodeError as error:
         raise EvidenceError(
             f"no valid JSON: {error.msg}", where=f"{where}, line {error.lineno}"
@@ -46,7 +49,8 @@ def parse(raw: bytes, where: str, *, constants: bool = False) -> Any:
         raise EvidenceError(
             "bytes that are no UTF-8 text", expected="UTF-8", where=where
         ) from error
-    except (ValueError, RecursionError) as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        # ArithmeticError: an exponent of more digits than a decimal can have.
         raise EvidenceError(f"no usable JSON: {error}", where=where) from error
 
 

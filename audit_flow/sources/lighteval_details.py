@@ -58,7 +58,8 @@ def read_details(source: SourceFile, cluster: str | None = None) -> Details:
         for batch in file.iter_batches(batch_size=256, columns=columns):
             for row in batch.to_pylist():
                 _add(table, row, scores, source, groups)
-    except pyarrow.ArrowException as error:
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        # Damaged metadata is an OSError of pyarrow's, damaged text a UnicodeDecodeError.
         raise EvidenceError(f"no readable Parquet: {error}", where=source.path) from error
     return Details(source.path, sha256_hex(raw), table)
 

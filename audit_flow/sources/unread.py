@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from pydantic import ValidationError
 
 from audit_flow.errors import AuditFlowError, EvidenceError, MissingEvidence
 from audit_flow.model import EvalRun, Evidence, Trust, Unread
@@ -10,6 +13,21 @@ from audit_flow.sources.fields import writable
 from audit_flow.sources.source_file import SourceFile
 
 _MAX_NAME = 200
+
+
+@contextmanager
+def within_bounds(what: str, where: str) -> Iterator[None]:
+    """Raise EvidenceError for values that no noun takes: endless names, numbers beyond 2^53."""
+    try:
+        yield
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise EvidenceError(
+            f"{place} of {error.title}: {first['msg'].lower()}",
+            expected=f"{what} within the bounds of a record",
+            where=where,
+        ) from error
 
 
 def unread(what: str, path: str, error: AuditFlowError, name: str = "") -> Unread:

@@ -166,11 +166,14 @@ def _fetch(client: Any, run_id: str, path: str, folder: str) -> bytes:
 def _parse(noun: type[N], data: bytes, run_id: str) -> N:
     try:
         value = noun.model_validate_json(data)
+        canonical = canonical_json(value) == data
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         got = f"{noun.__name__}: {first['loc']}: {first['msg']}"
         raise _refused(run_id, got, "a valid noun") from error
-    if canonical_json(value) != data:
+    except ValueError as error:
+        raise _refused(run_id, f"{noun.__name__}: {error}", "a valid noun") from error
+    if not canonical:
         raise _refused(run_id, f"{noun.__name__} is not in its canonical form", "canonical JSON")
     return value
 

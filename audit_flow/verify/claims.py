@@ -24,6 +24,7 @@ from audit_flow.model import (
 from audit_flow.sources.folder import MIB, Folder
 from audit_flow.sources.manifest import ReleaseManifest
 from audit_flow.sources.manifest import parse as parse_manifest
+from audit_flow.sources.whole_file import read_file
 
 T = TypeVar("T")
 
@@ -33,6 +34,8 @@ MANIFESTS = ("release.yaml", "attestation/release.yaml")
 _SUMS = ("*SHA256SUMS*", "*sha256sum*")
 _SUM_LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](\S.{0,1023})\Z")
 _MAX_SUMS = MIB
+# An id that is told apart as the verifier's own is longer than this, and below a claim's limit.
+_MAX_ID = 280
 
 
 @dataclass(frozen=True)
@@ -83,13 +86,11 @@ def read_card_of(folder: Folder, path: str, name: str) -> CardClaims:
 def read_checksums(path: Path) -> tuple[ChecksumClaim, ...]:
     """Read checksums that the verifier brings, as sha256sum writes them; InputError for others."""
     try:
-        raw = path.read_bytes()[: _MAX_SUMS + 1]
+        raw = read_file(path, _MAX_SUMS)
         # Named apart from a list of the same name in the repository.
         found = tuple(_lines(raw, path.name))
         return tuple(c.model_copy(update={"id": f"checksum:{c.path} (yours: {path.name})"})
                      for c in found)  # fmt: skip
-    except OSError as error:
-        raise InputError(f"can't read {path}: {error.strerror}") from error
     except EvidenceError as error:
         raise InputError(str(error), expected="lines as sha256sum writes them") from error
 
@@ -156,7 +157,11 @@ def _lines(raw: bytes, source: str) -> Iterator[ChecksumClaim]:
             raise EvidenceError("no digest and name", where=f"{source}, line {number}",
                                 expected="a SHA-256, two spaces, a path")  # fmt: skip
         path = (here / match[2].removeprefix("./")).as_posix()
-        yield ChecksumClaim(id=f"checksum:{path} ({source})", path=path, source=source,
+        name = f"checksum:{path} ({source})"
+        if len(name) > _MAX_ID:
+            raise EvidenceError(f"a name of {len(path)} characters", expected=f"at most {_MAX_ID}",
+                                where=f"{source}, line {number}")  # fmt: skip
+        yield ChecksumClaim(id=name, path=path, source=source,
                             digest=sha256(match[1].lower()))  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from audit_flow.collectors import SourceFile, detect, unread
+from audit_flow.collectors import SourceFile, read, unread
 from audit_flow.collectors.weights import weights_digest
 from audit_flow.errors import AuditFlowError, EvidenceError, InputError
 from audit_flow.model import EvalRun, Evidence, Trust
@@ -50,7 +50,7 @@ def _read(path: Path, root: str | None) -> list[Evidence]:
         raise InputError(f"there is no results file {path}", expected="a file")
     source = SourceFile(Folder.at(path.parent), path.name)
     try:
-        return [_own(run, root) for run in detect(source, "evaluation").read(source)]
+        return [_own(run, root) for run in read(source, "evaluation")]
     except AuditFlowError as error:
         return [unread("reproduction", path.name, error)]
     except Exception as error:

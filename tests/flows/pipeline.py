@@ -82,8 +82,7 @@ class Pipeline:
         self.until(self._answers, seconds, "the server answers")
 
     def deploy(self) -> str:
-        for pool in ("audit-flow", "audit-flow-gpu"):
-            self.prefect("work-pool", "create", pool, "--type", "process", "--overwrite")
+        self.python("import runpy; runpy.run_module('flows.pools', run_name='__main__')")
         return self.prefect("deploy", "--all")
 
     def work(self, pool: str = "audit-flow") -> None:

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from prefect.utilities.callables import parameter_schema
 
+from flows.pools import POOLS
 from tests.flows.pipeline import ROOT
 
 PREFECT: dict[str, Any] = yaml.safe_load((ROOT / "prefect.yaml").read_text())
@@ -69,6 +70,10 @@ def test_parameters_are_refused_before_anything_runs(name: str, given: dict[str,
     assert jsonschema.Draft202012Validator(schema).is_valid({"manifest": "r", "repo": "a/b"})
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(given, schema)
+
+
+def test_the_pools_that_are_made_are_those_that_are_named() -> None:
+    assert set(POOLS) == {d["work_pool"]["name"] for d in DEPLOYMENTS}
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda p: str(p.stem))

@@ -35,6 +35,7 @@ FAMILIES = {
             "openness",
             "overlap",
             "own_claims",
+            "published",
             "record_signature",
             "tables",
             "weight_comparison",

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from audit_flow.model import Outcome
 from audit_flow.report import render
 from audit_flow.report.reading import LIMITS_LINK
 from tests.report import builders, hostile
@@ -82,6 +83,20 @@ def test_passed_findings_are_counted_and_listed_when_verbose() -> None:
     assert "4 findings of 4 rules" in render("text", result)
     listed = render("text", result, verbose=True)
     assert all(finding.title in listed for finding in result.verdict.findings)
+
+
+def test_of_very_many_findings_each_is_named_and_the_first_are_told_in_full() -> None:
+    result = builders.failed()
+    failed = (f for f in result.verdict.findings if f.outcome is Outcome.FAILED)
+    first = next(f for f in failed if f.level == "deny")
+    many = tuple(first.model_copy(update={"about": f"claim-{i:04}"}) for i in range(300))
+    verdict = result.verdict.model_copy(update={"findings": many})
+    long = result.model_copy(update={"verdict": verdict})
+    brief, whole = render("text", long), render("text", long, verbose=True)
+    assert all(f.about in brief for f in many)
+    assert brief.count(many[0].message) == 100
+    assert "200 more" in brief
+    assert whole.count(many[0].message) == 300
 
 
 @pytest.mark.parametrize("text", hostile.SAMPLES)

@@ -104,6 +104,7 @@ def test_fingerprints_stand_for_models_that_are_gone(
     folder = tmp_path / "fingerprints"
     folder.mkdir()
     monkeypatch.chdir(folder)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     run = CliRunner()
     for name in ("acme/base-a", "acme/base-b", "acme/stranger"):
         made = run.invoke(fingerprint, [name, "--hub", family.url, "--anonymous"])

@@ -22,6 +22,7 @@ import orjson
 from audit_flow.errors import EvidenceError
 from audit_flow.model.expectations import TableKind
 from audit_flow.sources import json_text
+from audit_flow.sources.fields import writable
 
 MIB = 1024 * 1024
 MAX_BYTES = 256 * MIB
@@ -159,18 +160,20 @@ def _plain(flat: dict[str, Any]) -> dict[str, Any]:
 
 def _flat(row: dict[str, Any], prefix: str = "", depth: int = _DEPTH) -> Iterator[tuple[str, Any]]:
     for key, value in row.items():
-        name = f"{prefix}{key}"[:200]
+        name = writable(f"{prefix}{key}")[:200]
         if isinstance(value, dict) and depth:
             yield from _flat(value, f"{name}.", depth - 1)
         elif isinstance(value, list | dict):
-            yield name, str(value)[:_MAX_TEXT]
+            yield name, writable(str(value)[:_MAX_TEXT])
         else:
-            yield name, value[:_MAX_TEXT] if isinstance(value, str) else _bounded(value)
+            yield name, writable(value[:_MAX_TEXT]) if isinstance(value, str) else _bounded(value)
 
 
 def _bounded(value: Any) -> Any:
     # Integers beyond a double would break the table's columns.
-    return float(value) if isinstance(value, int) and abs(value) >= 2**53 else value
+    if not isinstance(value, int) or abs(value) < 2**53:
+        return value
+    return float(value) if abs(value) < 1 << 1023 else (math.inf if value > 0 else -math.inf)
 
 
 def _not_finite(value: Any) -> bool:

@@ -225,11 +225,10 @@ class HubHttp:
                     return
                 if len(hops) > MAX_HOPS:
                     raise EvidenceError("redirects without end", where=self.where(url))
-                following = urljoin(url, hops[-1].get("location", ""))
+                following = self.redirected(url, hops[-1].get("location", ""))
             finally:
                 # A body that was not read to its end closes the connection; others are kept.
                 response.release_conn() if _is_read(response) else response.close()
-            self._check_redirect(url, following)
             own, url = own and self.is_own(following), following
 
     def _ask(self, url: str, headers: Mapping[str, str], own: bool) -> Any:
@@ -267,16 +266,20 @@ class HubHttp:
         if expected is not None and total != expected:
             raise TryAgain(f"the answer ends after {total} of {expected} bytes")
 
-    def _check_redirect(self, url: str, following: str) -> None:
-        parts = urlsplit(following)
+    def redirected(self, url: str, location: str) -> str:
+        """Return the address that a redirect leads to; EvidenceError where it may not be asked."""
+        following = joined(url, location)
+        parts = urlsplit(following) if following else None
         allowed = {"https", urlsplit(self.endpoint).scheme}
-        if parts.scheme not in allowed or not parts.hostname or parts.username or parts.password:
+        sound = parts and parts.scheme in allowed and not (parts.username or parts.password)
+        if following is None or parts is None or not sound or not parts.hostname:
             raise EvidenceError(
-                f"a redirect to {self.where(following)!r}",
+                f"a redirect to {self.where(following or location)!r}",
                 expected=f"an address of {' or '.join(sorted(allowed))}", where=self.where(url),
             )  # fmt: skip
         if not self.is_own(following):
             _check_literal(parts.hostname, self.where(url))
+        return following
 
     def _manager(self, guard: Callable[[str], None]) -> Any:
         manager = urllib3.PoolManager(**self._settings())
@@ -299,6 +302,18 @@ class HubHttp:
         # Reading the machine's certificates takes longer than asking a Hub on this machine.
         secure = urlsplit(self.endpoint).scheme == "https"
         return settings | ({"ssl_context": _tls()} if secure else {})
+
+
+def joined(url: str, reference: str) -> str | None:
+    """Return an address that another one refers to; None for what is no address."""
+    try:
+        # "//" alone names no host, and is taken for the same address again.
+        following = urljoin(url, reference) if reference.strip("/") else ""
+        # A port above 65535 is only seen when it is asked for.
+        _origin(following)
+    except ValueError:
+        return None
+    return following if following.isascii() and following.isprintable() else None
 
 
 def _check_literal(host: str, where: str) -> None:

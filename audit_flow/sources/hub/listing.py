@@ -8,12 +8,12 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
 from audit_flow.digests import Problem
 from audit_flow.digests.plan import check_relative_path
 from audit_flow.errors import EvidenceError
-from audit_flow.sources.hub.http import HubHttp
+from audit_flow.sources.hub.http import HubHttp, joined
 
 MAX_PAGES = 1000
 MAX_FILES = 100_000
@@ -92,16 +92,17 @@ def resolve(http: HubHttp, repo: str, revision: str | None) -> str:
 def refs(http: HubHttp, repo: str) -> dict[str, str]:
     """Return the commits of branches (``refs/heads/…``) and tags by their full names."""
     found, _ = http.json(api(http, repo, "refs"))
-    rows = [
-        row
-        for group in ("branches", "tags")
-        for row in (found.get(group) if isinstance(found, dict) else None) or []
-    ]
+    rows = [row for group in ("branches", "tags") for row in _rows(found, group)]
     return {
         str(r["ref"])[:300]: r["targetCommit"]
         for r in rows[:MAX_FILES]
         if isinstance(r, dict) and _text(r, "ref") and is_commit(_text(r, "targetCommit"))
     }
+
+
+def _rows(found: Any, group: str) -> list[Any]:
+    rows = found.get(group) if isinstance(found, dict) else None
+    return rows if isinstance(rows, list) else []
 
 
 def list_files(http: HubHttp, repo: str, commit: str) -> Listing:
@@ -170,8 +171,8 @@ def _next(http: HubHttp, link: str | None, url: str) -> str | None:
     match = _NEXT.search(link or "")
     if not match:
         return None
-    following: str = urljoin(url, match[1])
-    if not http.is_own(following):
+    following = joined(url, match[1])
+    if following is None or not http.is_own(following):
         raise EvidenceError("the next page is on another host", expected=http.endpoint,
                             where=http.where(url))  # fmt: skip
     return following
@@ -226,14 +227,18 @@ def _pointer_problem(entry: Entry) -> Problem | None:
 def _commit(item: dict[str, Any], url: str) -> Commit:
     text, date = _text(item, "id"), _text(item, "date")
     try:
-        when = dt.datetime.fromisoformat(date)
-    except ValueError:
+        when = _utc(dt.datetime.fromisoformat(date))
+    except (ValueError, OverflowError):
+        # Overflow: a day before the first or after the last, once it is told in UTC.
         when = None
     if not is_commit(text) or when is None:
         raise EvidenceError(f"a commit {text[:50]!r} of {date[:50]!r}", expected="id and date",
                             where=url)  # fmt: skip
-    aware = when if when.tzinfo else when.replace(tzinfo=dt.UTC)
-    return Commit(text, aware.astimezone(dt.UTC), _text(item, "title")[:200])
+    return Commit(text, when, _text(item, "title")[:200])
+
+
+def _utc(when: dt.datetime) -> dt.datetime:
+    return when.replace(tzinfo=dt.UTC) if when.tzinfo is None else when.astimezone(dt.UTC)
 
 
 def _is_sha256(text: str | None) -> bool:

@@ -6,7 +6,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from audit_flow.errors import InputError
 
@@ -66,12 +66,15 @@ def local_or_hub(text: str, endpoint: str | None = None) -> HubName | LocalName:
 
     Raises InputError for a name that could be both, and for a folder that is not there.
     """
-    path = Path(text).expanduser()
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError as error:
+        raise InputError(f"{text[:300]!r}: {error}", expected=_EXPECTED) from error
     # "org/name" may be both; "./org/name" and "hf://org/name" say which is meant.
     as_path = text.startswith((".", "/", "~")) or text.endswith("/")
     if as_path:
-        if not path.is_dir():
-            raise InputError(f"there is no folder {text!r}", expected=_EXPECTED)
+        if not _is_folder(path):
+            raise InputError(f"there is no folder {text[:300]!r}", expected=_EXPECTED)
         return LocalName(path)
     if "://" in text or not _is_folder(path):
         return parse_name(text, endpoint)
@@ -87,9 +90,9 @@ def local_or_hub(text: str, endpoint: str | None = None) -> HubName | LocalName:
 
 def check_endpoint(text: str) -> str:
     """Return the address of a Hub without a slash at its end; InputError for no such address."""
-    parts = urlsplit(text.strip())
-    good = parts.scheme in {"http", "https"} and parts.hostname and not parts.query
-    if not good or parts.username or parts.password or parts.fragment or _bad_port(text):
+    parts = split_address(text.strip())
+    good = parts and parts.scheme in {"http", "https"} and parts.hostname and not parts.query
+    if parts is None or not good or parts.username or parts.password or parts.fragment:
         raise InputError(f"the Hub's address {text!r}", expected="https://host, without a password")
     return text.strip().rstrip("/")
 
@@ -109,20 +112,24 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def _bad_port(text: str) -> bool:
+def split_address(text: str) -> SplitResult | None:
+    """Return the parts of an address; None for what is none, by its host or its port."""
     try:
-        return urlsplit(text).port == 0
+        parts = urlsplit(text)
+        return None if parts.port == 0 else parts
     except ValueError:
-        return True
+        return None
 
 
 def _from_address(text: str, own: str) -> HubName:
     if text.startswith(own + "/"):
         base, path = own, text[len(own) :]
     else:
-        parts = urlsplit(text)
+        parts = split_address(text)
+        if parts is None:
+            raise InputError(f"the address {text!r}", expected=_EXPECTED)
         base, path = f"{parts.scheme}://{parts.netloc}", parts.path
-    segments = [s for s in urlsplit(path).path.split("/") if s]
+    segments = [s for s in re.split(r"[?#]", path)[0].split("/") if s]
     if segments[:1] == ["models"]:
         segments = segments[1:]
     marks = [i for i, s in enumerate(segments) if s in _AFTER_NAME and i]

@@ -1,0 +1,1 @@
+"""Fuzzing of every reader: targets, engines, and the cases that once broke one."""
