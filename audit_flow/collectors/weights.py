@@ -158,7 +158,9 @@ def is_within(name: str, path: str) -> bool:
 
 
 def within(name: str, path: str) -> str:
-    """Return the name that a file has inside its weights folder."""
+    """Return the name that a file has inside its weights folder; EvidenceError outside of it."""
+    if not is_within(name, path):
+        raise EvidenceError(f"{name!r} is no file of the weights", expected=f"a path in {path}")
     return name if path == "." else PurePosixPath(name).relative_to(path).as_posix()
 
 
