@@ -79,7 +79,7 @@ def test_the_tutorials_run_as_they_stand(clone: Path, tmp_path: Path) -> None:
         stdin=subprocess.DEVNULL, timeout=850,
     )  # fmt: skip
     assert run.returncode == 0, f"{run.stdout[-6000:]}\n{run.stderr[-3000:]}"
-    for told in ("PUBLISHED: acme/digit-adder", "related", "measured by the verifier"):
+    for told in ("PUBLISHED: audit-flow/digit-adder", "related", "measured by the verifier"):
         assert told in run.stdout
 
 
