@@ -56,6 +56,15 @@ def _walk(top: Path) -> Iterator[Path]:
 def _problem(path: Path, name: str, top: Path) -> str | None:
     if not name.isprintable():
         return "its name holds characters that can't be printed"
-    if path.is_symlink() and not path.resolve().is_relative_to(top):
+    return _link_problem(path, top) if path.is_symlink() else None
+
+
+def _link_problem(path: Path, top: Path) -> str | None:
+    try:
+        real = path.resolve()
+    except (OSError, RuntimeError):
+        # RuntimeError: before Python 3.13.
+        return "it is a loop of symbolic links"
+    if not real.is_relative_to(top):
         return "it is a symbolic link that leads outside the folder"
     return None

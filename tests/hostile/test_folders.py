@@ -82,3 +82,18 @@ def test_names_that_differ_in_case_and_hard_links(
     os.link(built.path("model/config.json"), built.path("model/linked.json"))
     built.write("model/CONFIG.json", '{"other": 1}')
     run(monkeypatch, *commands(built.root, out)[name]).check()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("file", FILES)
+def test_a_loop_of_links_ends_no_command(
+    good: Built,
+    tmp_path: Path,
+    out: Path,
+    name: str,
+    file: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    built = good.copy(tmp_path / "r")
+    THINGS["link to itself"](built.path(file))
+    run(monkeypatch, *commands(built.root, out)[name]).check()
