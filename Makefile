@@ -43,7 +43,7 @@ unexport PYTHONHOME
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup audit test check test-slow test-train retrain incidents false-blocks bench fuzz tamper lock clean
+.PHONY: help setup audit test check test-slow test-long test-train retrain incidents false-blocks bench fuzz tamper lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -64,7 +64,10 @@ check: $(READY)  ## format, lint, types, floors of imports, documentation
 	$(BIN)/python $(PYTEST) -n $(WORKERS) -m "not slow" tests/house
 
 test-slow: $(READY)  ## the slow tests: servers, browsers, built wheels, large files
-	$(BIN)/python $(PYTEST) -n $(WORKERS) -m "slow and not train"
+	$(BIN)/python $(PYTEST) -n $(WORKERS) -m "slow and not train and not long"
+
+test-long: $(READY)  ## the slow tests that CI does not wait for: every command struck at every place
+	$(BIN)/python $(PYTEST) -n $(WORKERS) -m "long"
 
 test-train: $(TRAIN_READY)  ## the tests that need torch and transformers
 	$(TRAIN)/bin/python $(PYTEST) -m train tests/train tests/reproduce/test_against_transformers.py
