@@ -206,11 +206,15 @@ def _published(
 
 
 def _serve_otherwise(server: HubServer, repo: str, path: str) -> None:
+    turned: list[str] = []
+
     def turn(record: object) -> None:
         del record
-        # Before the commit there is nothing to tamper with.
+        # Before the commit there is nothing to tamper with; turned twice, a bit is as it was.
         with suppress(Exception):
-            server.tamper(repo, path, flip=9)
+            if not turned:
+                server.tamper(repo, path, flip=9)
+                turned.append(path)
 
     server.faults.add("before", "*/revision/*", count=None, action=turn)
     server.faults.add("before", "*/tree/*", count=None, action=turn)

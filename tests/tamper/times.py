@@ -64,7 +64,8 @@ def _attested(bench: Bench, trust: TrustFile) -> Answer:
 
 def verdict_attempts(bench: Bench) -> Iterator[Attempt]:
     """The verifier's clock before the verdict; beyond five minutes nobody judged in the future."""
-    for minutes in (6, 60, 60 * 24 * 365):
+    # Hours, for the table itself may run for many minutes after the verdict.
+    for minutes in (6 * 60, 60 * 24, 60 * 24 * 365):
         at = now() - dt.timedelta(minutes=minutes)
         yield Attempt("clock", f"{minutes} minutes behind", lambda a=at: verified(bench, at=a),  # type: ignore[misc]
                       every("time"))  # fmt: skip
