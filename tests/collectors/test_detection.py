@@ -22,13 +22,14 @@ FORMATS = {
     "simple_evals/*.json": "simple-evals",
     "helm/*/run_spec.json": "helm",
     "helm/*/stats.json": "helm",
+    "helm/*/scenario_state.json": "helm",
     "olmes/*.json": "olmes",
     "olmes/*.jsonl": "olmes",
     "every_eval_ever/*.json": "every-eval-ever",
 }
 FILES = [(path, name) for pattern, name in FORMATS.items() for path in sorted(DATA.glob(pattern))]
 OTHERS = [
-    *DATA.glob("helm/*/scenario*.json"),
+    *DATA.glob("helm/*/scenario.json"),
     *DATA.glob("helm/*/per_instance_stats.json"),
     *DATA.glob("every_eval_ever/*.jsonl"),
     *DATA.glob("lm_eval/**/*.jsonl"),

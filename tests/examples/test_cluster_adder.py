@@ -219,4 +219,4 @@ def test_what_was_changed_is_denied_by_the_rule_that_fits(name: str, copy: Built
 def test_without_covering_up_the_ledger_tells(copy: Built) -> None:
     cell("ElapsedRaw", "7")(copy)
     denied = {f.rule for f in judged(copy).findings if f.blocks and f.outcome is Outcome.FAILED}
-    assert {"lineage.training", "training.compute-possible"} <= denied
+    assert {"lineage.training", "training.numbers-possible"} <= denied

@@ -116,7 +116,7 @@ def test_a_verdict_that_was_signed_before_opens_it(hub: HubServer, release: Smal
     assert found.word == "PUBLISHED"
     assert found.publication is not None
     there = {f.path for f in found.publication.files if f.path.startswith("attestation/")}
-    assert there == {f"attestation/{n}" for n in signed.bundles}
+    assert there == {f"attestation/{n}" for n in (*signed.bundles, "release.yaml")}
 
 
 def new_card(made: Small) -> None:

@@ -64,7 +64,8 @@ def _of_value(value: Any) -> Iterator[tuple[str, Change]]:
         yield "as text", lambda v: f"{v}x"
     elif isinstance(value, str):
         yield "other text", other_text
-        yield "empty", lambda v: ""
+        if value:
+            yield "empty", lambda v: ""
         yield "as number", lambda v: 17
     if value is not None:
         yield "null", lambda v: None
