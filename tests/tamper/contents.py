@@ -21,9 +21,6 @@ SIGNED_EVIDENCE = rules("signatures.valid", "signatures.evidence", "evidence.pre
 
 def must_of(path: str) -> Must:
     """Return what must fire when bytes of a file are others, or the file is gone."""
-    if path == "model/README.md":
-        # The manifest names the card: a link that leaves the folder ends the audit at once.
-        return rules("signatures.valid", "evidence.present", "manifest")
     if path.startswith("model/"):
         return ANY_OF_MODEL
     if path.startswith("base/"):
@@ -113,7 +110,11 @@ def _audited(bench: Bench, path: str, kind: str, changes: Changes) -> Attempt:
     data = changes.get(path)
     if path.endswith((".yaml", ".lock")) and isinstance(data, bytes):
         place = f"{path}:{differing(bench.originals[path], data)}"
-    return Attempt(place, kind, lambda: bench.audited(changes), must_of(path))
+    must = must_of(path)
+    if kind.startswith("link"):
+        # Where the manifest names the file, a link that leaves the folder ends the audit at once.
+        must = tuple(each | {"manifest"} for each in must)
+    return Attempt(place, kind, lambda: bench.audited(changes), must)
 
 
 def _parts(raw: bytes) -> tuple[dict[str, tuple[int, int]], int]:
