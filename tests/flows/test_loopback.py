@@ -16,7 +16,7 @@ import pytest
 
 from tests.flows.pipeline import OURS, ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(1800)]
 
 NETWORK = """
 set -e
@@ -63,7 +63,6 @@ sys.exit(code)
 WAY = (
     "tests/flows/test_pipeline.py::test_digit_adder_goes_the_whole_way",
     "tests/flows/test_watching.py",
-    "tests/flows/test_overhead.py",
 )
 
 
