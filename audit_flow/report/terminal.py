@@ -31,7 +31,7 @@ from audit_flow.report.reading import (
 
 MIN_WIDTH = 40
 # So many findings of a section are told in full, the others in a line each: nobody reads on, and
-# laying one out takes some thirty milliseconds. --verbose tells all in full.
+# each takes milliseconds to lay out. --verbose tells all in full.
 _IN_FULL = 100
 # Below this the eight columns of the score table would break words.
 _TABLE_WIDTH = 90
@@ -156,8 +156,10 @@ def _scores(reading: Reading, width: int, verbose: bool) -> Iterable[RenderableT
 
 
 def _first_rows(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
-    """Leave out what holds beyond the first rows; nothing else is ever left out."""
-    return [row for i, row in enumerate(rows) if i < _IN_FULL or row.status.tone != "pass"]
+    """Leave out what holds without a warning beyond the first rows, and nothing else."""
+    return [
+        row for i, row in enumerate(rows) if i < _IN_FULL or row.warned or row.status.tone != "pass"
+    ]
 
 
 def _score_table(rows: Iterable[ScoreRow]) -> Table:

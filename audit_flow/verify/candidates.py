@@ -88,7 +88,11 @@ def _opened(name: str, endpoint: str, token: str | None) -> Weights:
     where = local_or_hub(name, endpoint)
     if isinstance(where, HubName):
         return _weights(hub_model(where, _token_for(where, endpoint, token)))
-    folder = Folder.at(where.path)
+    return _folder_weights(Folder.at(where.path), name)
+
+
+def _folder_weights(folder: Folder, name: str) -> Weights:
+    """Return a folder's weights for sampling: headers alone, nothing hashed."""
     reader = LocalRanges(folder, folder.walk())
     shards = [n for n in reader.sizes if n.endswith(".safetensors")]
     return _weights(Model(name, None, None, {}, read_headers(reader, shards), reader))
@@ -180,10 +184,7 @@ def open_weights(name: str, endpoint: str | None, *, anonymous: bool = False) ->
         token = None if anonymous or where.named_host else stored_token()
         return _weights(hub_model(where, token))
     folder = Folder.at(where.path)
-    reader = LocalRanges(folder, folder.walk())
-    shards = [n for n in reader.sizes if n.endswith(".safetensors")]
-    label = folder.root.name or "folder"
-    return _weights(Model(label, None, None, {}, read_headers(reader, shards), reader))
+    return _folder_weights(folder, folder.root.name or "folder")
 
 
 def known_models(

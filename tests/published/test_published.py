@@ -15,7 +15,18 @@ from audit_flow.analysis.published_scores import read_numbers
 from audit_flow.analysis.published_weighing import Read, weigh
 from audit_flow.analysis.score_rule import NoiseModel
 from audit_flow.audit import audit
-from audit_flow.model import Outcome, PublishedFinding, PublishedScore, ScoreClaim, Trust, Verdict
+from audit_flow.gate import judge
+from audit_flow.linking import link
+from audit_flow.model import (
+    Outcome,
+    PublishedFinding,
+    PublishedScore,
+    ScoreClaim,
+    Subject,
+    TrainingClaim,
+    Trust,
+    Verdict,
+)
 from audit_flow.policy_file import load_policy
 from audit_flow.sources.manifest import load
 
@@ -189,6 +200,24 @@ def test_a_file_that_is_gone_turns_failed_into_inconclusive_at_most(tmp_path: Pa
     for policy in ("default", "published-record"):
         verdict = audit(load(tmp_path / "release.yaml"), load_policy(policy)).verdict
         assert verdict.outcome == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize("says", ["supports", "informs", "refutes"])
+def test_kind_words_assess_no_claim(says: str) -> None:
+    """The publisher names the findings: where no other rule looks, they are no assessment."""
+    rules = [r for r in load_policy("default").rules if r.id.startswith("findings.")]
+    policy = load_policy("default").model_copy(update={"rules": tuple(rules), "waivers": ()})
+    claims = (
+        ScoreClaim.model_validate(
+            {"id": "c", "benchmark": "b", "metric": "accuracy", "value": "70", "unit": "percent",
+             "n_items": 1000, "source": "release.yaml"}
+        ),
+        TrainingClaim(id="t", name="steps", value="100", source="release.yaml"),
+    )  # fmt: skip
+    found = (finding("a", says), finding("b", says, claims=("t",)))
+    verdict = judge(link(Subject(name="m"), claims, found), policy)
+    assert verdict.outcome == "INCONCLUSIVE"
+    assert not {f.about for f in verdict.findings if f.outcome is Outcome.PASSED} & {"c", "t"}
 
 
 def test_a_finding_about_a_claim_that_is_not_made_is_told(tmp_path: Path) -> None:
