@@ -20,8 +20,10 @@ def owner_lowers(n: Names) -> Made:
 def two_labs_lower(n: Names) -> Made:
     """Two independent parties that measure far less contradict it."""
     c = score(n)
+    # Six points, or where items are few four standard errors between two runs: 12 on 541 items.
+    far = max(6, 4 * (2 * 2500 / c["metric"]["n_items"]) ** 0.5)
     found = [
-        measured(n, c, n.stranger(), -n.chance.uniform(6, 9), n.pick("mismatch", "lower"))
+        measured(n, c, n.stranger(), -n.chance.uniform(far, far + 3), n.pick("mismatch", "lower"))
         for _ in range(2)
     ]
     return Made(n, [c], found, "BLOCK")

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from audit_flow.errors import AuditFlowError
 from tests.fuzz.corpus import Kept, kept_cases
-from tests.fuzz.engine import fuzz, replay, tried
+from tests.fuzz.engine import fuzz, places, replay, tried
 from tests.fuzz.interface import Place, Seed, Target, seeds_of
 from tests.fuzz.sandbox import Hang, Reached, Sandbox
 from tests.fuzz.spoil_bytes import spoil_bytes
@@ -46,14 +47,23 @@ def _place(target: Target, seed: Seed, root: Path) -> Place:
     return Place(root.resolve(), seed)
 
 
+@pytest.mark.parametrize("target", TARGETS, ids=lambda t: t.name)
+def test_a_good_sample_is_read(target: Target, tmp_path: Path) -> None:
+    """A target whose samples are all refused never comes to the reader's later lines."""
+    came = []
+    for place in places(target, tmp_path):
+        with contextlib.suppress(AuditFlowError, ValueError):
+            target.run(place.seed.data, place)
+            came.append(place)
+    assert came
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS, ids=lambda t: t.name)
 def test_a_short_run_breaks_nothing(target: Target) -> None:
     tally = fuzz(target, seconds=60, most=SHORT, seed=1)
     assert tally.crashes == []
     assert tally.cases
-    # A target whose samples are all refused never comes to the reader's later lines.
-    assert tally.accepted
 
 
 def _tallied(run: Callable[[bytes, Place], object], tmp_path: Path, sandbox: Sandbox) -> str:

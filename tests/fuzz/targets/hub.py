@@ -124,7 +124,7 @@ HUB = (
         "hub headers",
         ("audit_flow.sources.hub.http", "audit_flow.sources.hub.listing"),
         _headers,
-        seeds_of(HEADERS),
+        seeds_of(HEADERS, HEADERS.replace("next", "last")),
         spoil_bytes,
     ),
     Target(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,6 +34,9 @@ COMPLETION: dict[str, Any] = {
     "system_fingerprint": "fp",
     "usage": {"completion_tokens": 3},
     "choices": [{"text": "2", "finish_reason": "stop", "index": 0}],
+}
+CHAT: dict[str, Any] = COMPLETION | {
+    "choices": [{"message": {"role": "assistant", "content": "2"}, "finish_reason": "stop"}],
 }
 TEMPLATE = "Question: {{question}}\n{% if choices %}{{ choices | join(', ') }}{% endif %}\nAnswer:"
 
@@ -65,13 +69,11 @@ def _template(data: bytes, place: Place) -> None:
     parse_template(text, "case")
 
 
-def _endpoint(data: bytes, place: Place) -> None:
-    apis: tuple[Literal["completions", "chat"], ...] = ("completions", "chat")
-    for api in apis:
-        client = EndpointClient("http://127.0.0.1:9/v1", "adder", api)
-        answer = parse_object(data, "case", constants=True)
-        client._note(answer)
-        client._choices(answer, 16)
+def _endpoint(data: bytes, place: Place, api: Literal["completions", "chat"]) -> None:
+    client = EndpointClient("http://127.0.0.1:9/v1", "adder", api)
+    answer = parse_object(data, "case", constants=True)
+    client._note(answer)
+    client._choices(answer, 16)
 
 
 def _run(data: bytes, place: Place) -> None:
@@ -112,7 +114,9 @@ def _tokenizer_seeds() -> Iterable[Seed]:
 def _run_seeds() -> Iterable[Seed]:
     from tests.fuzz.targets.stored_runs import stored_run
 
-    return [Seed(canonical_json(stored_run()))]
+    return [
+        Seed(canonical_json(stored_run().model_dump(mode="json", exclude_none=True, by_alias=True)))
+    ]
 
 
 REPRODUCTIONS = (
@@ -165,8 +169,15 @@ REPRODUCTIONS = (
     Target(
         "answers of an endpoint",
         ("audit_flow.reproduce.endpoint_client",),
-        _endpoint,
+        partial(_endpoint, api="completions"),
         seeds_of(json.dumps(COMPLETION)),
+        spoil_json,
+    ),
+    Target(
+        "answers of a chat endpoint",
+        ("audit_flow.reproduce.endpoint_client",),
+        partial(_endpoint, api="chat"),
+        seeds_of(json.dumps(CHAT)),
         spoil_json,
     ),
     Target("kept runs", ("audit_flow.reproduce.evidence_store",), _run, _run_seeds, spoil_json),

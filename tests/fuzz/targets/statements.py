@@ -15,6 +15,7 @@ from audit_flow.attestation.wire import PAYLOAD_TYPE
 from audit_flow.model import LineageRecord, Publication, Verdict, canonical_json
 from audit_flow.publish import statement as publications
 from audit_flow.publish.journal import State
+from audit_flow.store.entry import SEAL_SCHEMA
 from audit_flow.store.reader import _parse as parse_stored
 from audit_flow.store.reader import _sealed as parse_seal
 from tests.attestation.desk import SIGNER, TRUST, case, release
@@ -144,7 +145,7 @@ def _publications() -> Iterable[Seed]:
 
 def _seals() -> Iterable[Seed]:
     files = {"record.json": DIGEST, "verdict.json": DIGEST}
-    return [Seed(json.dumps({"schema_version": "audit-flow/seal/v1", "files": files}).encode())]
+    return [Seed(json.dumps({"schema_version": SEAL_SCHEMA, "files": files}).encode())]
 
 
 def _audit(noun: str) -> Iterable[Seed]:
