@@ -34,8 +34,19 @@ def verify_by_sigstore(
     if failures:
         # The root that came furthest is the one that was meant.
         furthest = max(failures, key=lambda failure: failure.reached)
-        steps.failed(furthest.step, furthest.detail)
+        _not_proven(furthest, trust, steps)
     return None
+
+
+def _not_proven(failure: NotProven, trust: TrustFile, steps: Steps) -> None:
+    """Note why no root proves it; whoever expects nobody can't say that another Sigstore is wrong.
+
+    Signed under a Sigstore of the signer's own it is like a signature by a key that nobody knows.
+    """
+    if failure.elsewhere and not trust.identities:
+        steps.unproven(failure.step, f"{failure.detail}: name its trusted root to look it up")
+    else:
+        steps.failed(failure.step, failure.detail)
 
 
 def _proven(root: Root, keyless: Keyless, bundle: Bundle, trust: TrustFile, steps: Steps) -> Proven:

@@ -17,7 +17,7 @@ from audit_flow.signing.certificate import chain_to, demands_more, outside, pars
 from audit_flow.signing.dsse import Envelope
 from audit_flow.signing.keys import as_public, is_signed_by
 from audit_flow.signing.log_body import check_body
-from audit_flow.signing.log_inclusion import Included, find_included, within
+from audit_flow.signing.log_inclusion import Included, UnknownLog, find_included, within
 from audit_flow.signing.sigstore_root import Root
 from audit_flow.signing.timestamps import moments
 
@@ -31,11 +31,11 @@ _ORDER = ("signature", "log entry", "time", "signer", "identity")
 
 
 class NotProven(Exception):
-    """A step that does not hold, and why."""
+    """A step that does not hold, and why; ``elsewhere`` if the root is just not the one meant."""
 
-    def __init__(self, step: str, detail: str) -> None:
+    def __init__(self, step: str, detail: str, *, elsewhere: bool = False) -> None:
         super().__init__(detail)
-        self.step, self.detail = step, detail
+        self.step, self.detail, self.elsewhere = step, detail, elsewhere
 
     @property
     def reached(self) -> int:
@@ -112,7 +112,8 @@ def _entries(bundle: Bundle, root: Root, signer: bytes, blob: bytes) -> tuple[In
             check_body(included.body, included.named, bundle, signer, blob)
             found.append(included)
     except SignatureError as error:
-        raise NotProven("log entry", error.got) from error
+        elsewhere = isinstance(error, UnknownLog)
+        raise NotProven("log entry", error.got, elsewhere=elsewhere) from error
     return tuple(found)
 
 

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 _TIMED = {("hashedrekord", "0.0.1"), ("dsse", "0.0.1"), ("intoto", "0.0.2")}
 
 
+class UnknownLog(SignatureError):
+    """An entry of a log that no root names: it may be a good one, and can't be looked up here."""
+
+
 @dataclass(frozen=True)
 class Included:
     """An entry that is in a trusted log; ``stated`` is the time that the log has signed."""
@@ -43,13 +47,13 @@ class Included:
 def find_included(entry: dict[str, Any], roots: Iterable[Root]) -> Included:
     """Return a bundle's log entry, proven to be in a log of one of the roots.
 
-    Raises SignatureError for one that is in none, or not as it says.
+    Raises UnknownLog where no root names the log, SignatureError for one that is not as it says.
     """
     read = _read(entry)
     known = [log for root in roots for log in root.trusted._inner.tlogs]
     logs = [log for log in known if log.log_id.key_id == read._inner.log_id.key_id]
     if not logs:
-        raise SignatureError("of a log that is not trusted", expected="a log of the trusted root")
+        raise UnknownLog("of a log that is not trusted", expected="a log of the trusted root")
     failures: list[SignatureError] = []
     for log in logs:
         try:

@@ -17,10 +17,18 @@ from audit_flow.model import canonical_json
 from audit_flow.policy_file import load_policy
 from audit_flow.reproduce import reproductions
 from audit_flow.sources.manifest import load
+from audit_flow.store import find_audit, read_audit
 from audit_flow.verify import Asked, verify_repository
 from tests.flows.cluster import Cluster
 from tests.flows.pipeline import Pipeline
-from tests.flows.releases import add_large, copied_adder
+from tests.flows.releases import (
+    add_large,
+    approve,
+    chosen,
+    copied_adder,
+    published,
+    waiting_record,
+)
 from tests.hub.server import HubServer
 from tests.lineage_models import changed, drawn, llama, written
 from tests.publish.releases import Small
@@ -113,6 +121,34 @@ def test_digit_adder_on_two_workers_has_the_same_verdict_bytes(
     assert all(cluster.finished(name, "") for name in ("one", "two"))
     assert sum(cluster.finished(name, "hash-share-") for name in ("one", "two")) > 2
     assert sum(cluster.finished(name, "measure-") for name in ("one", "two")) == 2
+
+
+def test_a_release_goes_the_whole_way_on_two_workers(
+    pipeline: Pipeline, cluster: Cluster, hub: HubServer, release: Small, tmp_path: Path
+) -> None:
+    """Judged, approved, published and re-checked, with every task on the cluster."""
+    on_cluster = settings(pipeline, tmp_path) | {
+        "AUDIT_FLOW_TASK_RUNNER": f"dask:{cluster.address}",
+        "AUDIT_FLOW_SHARE_BYTES": "2000",
+    }
+    with pipeline.worker_told(**on_cluster):
+        run = pipeline.run("release/release", **chosen(release, hub))
+        pipeline.wait(run, waiting=True)
+        record = waiting_record(pipeline, run)
+        approve(pipeline, run)
+        state = pipeline.wait(run)
+    assert state["type"] == "COMPLETED", pipeline.told(run)
+    assert published(hub) == 1
+    folder = release.root / ".audit-flow"
+    (stored,) = find_audit(record, tracking_uri=None, default_root=folder)
+    kept, verdict = read_audit(stored.run_id, tracking_uri=None, default_root=folder)
+    found = {
+        "RECORD": canonical_json(kept).decode(),
+        "VERDICT": canonical_json(verdict).decode(),
+    }
+    assert found == local(release.path("release.yaml"), str(release.policy))
+    for task in ("link", "judge", "publish", "attest"):
+        assert sum(cluster.finished(n, task) for n in ("one", "two")) >= 1, task
 
 
 def test_a_killed_worker_costs_one_task(cluster: Cluster, release: Small) -> None:

@@ -21,8 +21,7 @@ def sigstore(running_sigstore: PrivateSigstore) -> Iterator[PrivateSigstore]:
     """The private Sigstore, its requests forgotten before and its faults cleared after."""
     running_sigstore.requests.clear()
     yield running_sigstore
-    running_sigstore.faults.transport.clear()
-    running_sigstore.faults.lies.clear()
+    running_sigstore.faults.clear()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 from datetime import datetime, timedelta
@@ -225,9 +226,28 @@ def test_a_cold_cache_stays_cold(
         monkeypatch.setenv(name, str(tmp_path / name))
     made = raw(Workshop(sigstore).bundle(STATEMENT))
     assert verify_bundle(made, trust_in(sigstore)).outcome is Outcome.PASSED
-    assert verify_bundle(made, TrustFile()).outcome is Outcome.FAILED
+    assert verify_bundle(made, TrustFile()).outcome is Outcome.UNPROVEN
     assert no_network == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sigstore_that_is_not_known_is_contradicted_only_where_a_signer_is_expected(
+    sigstore: PrivateSigstore,
+) -> None:
+    made = raw(Workshop(sigstore).bundle(STATEMENT))
+    nobody = verify_bundle(made, TrustFile())
+    assert nobody.outcome is Outcome.UNPROVEN
+    assert [s.name for s in nobody.steps if s.outcome is Outcome.UNPROVEN] == ["log entry"]
+    somebody = verify_bundle(made, TrustFile(identities=(signer_of(sigstore),)))
+    assert refusing(somebody) == ["log entry"]
+    # What the root itself can tell is contradicted whoever is expected.
+    for changed in (b"Statement/v1", b"model"):
+        other = json.loads(made)
+        payload = base64.b64decode(other["dsseEnvelope"]["payload"])
+        assert changed in payload
+        spoilt = payload.replace(changed, changed[::-1])
+        other["dsseEnvelope"]["payload"] = base64.b64encode(spoilt).decode()
+        assert refusing(verify_bundle(json.dumps(other).encode(), TrustFile())) == ["signature"]
 
 
 @pytest.mark.parametrize("size", range(0, 4000, 37))

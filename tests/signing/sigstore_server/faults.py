@@ -23,6 +23,7 @@ class HttpFault(StrEnum):
     """A breakdown of the transport: the service itself would have answered rightly."""
 
     OUTAGE = "the connection is closed without an answer"
+    UNANSWERED = "the request is served, and the connection is closed without an answer"
     SERVER_ERROR = "503 with a JSON message"
     TRUNCATED = "half of the announced body, then the connection is closed"
     MALFORMED = "200 with a body that is not of the announced kind"
@@ -55,13 +56,35 @@ class Lie(StrEnum):
 class Faults:
     """The faults now in force; `slow_seconds` is the pause between two drips.
 
-    A stalled connection is held for `stalled_seconds`, then closed.
+    A stalled connection is held for `stalled_seconds`, then closed. After `left` more requests all
+    services are down; with `answer_lost` the last of them is served, and only its answer is lost.
     """
 
+    left: int | None = None
+    answer_lost: bool = False
     transport: dict[Service, HttpFault] = field(default_factory=dict)
     lies: set[Lie] = field(default_factory=set)
     slow_seconds: float = 0.05
     stalled_seconds: float = 30.0
+
+    def go_down(self, after: int, *, answer_lost: bool = False) -> None:
+        """Serve so many more requests, then none."""
+        self.left, self.answer_lost = after, answer_lost
+
+    def clear(self) -> None:
+        """End every fault."""
+        self.left, self.answer_lost = None, False
+        self.transport.clear()
+        self.lies.clear()
+
+    def meet(self, service: Service | None) -> HttpFault | None:
+        """Return what goes wrong with the next request."""
+        if self.left is None:
+            return self.transport.get(service) if service else None
+        self.left -= 1
+        if self.left >= 0:
+            return None
+        return HttpFault.UNANSWERED if self.left == -1 and self.answer_lost else HttpFault.OUTAGE
 
     @contextlib.contextmanager
     def broken(self, service: Service, fault: HttpFault) -> Iterator[None]:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 JSON = "application/json"
 MAX_BODY = 1 << 20
 DRIP = 16
+_CLOSING = {
+    HttpFault.OUTAGE, HttpFault.TRUNCATED, HttpFault.STALLED, HttpFault.UNANSWERED,
+}  # fmt: skip
 
 
 class Answer(Exception):
@@ -151,7 +154,7 @@ def serve(sigstore: PrivateSigstore) -> ThreadingHTTPServer:
             request = Request(self)
             sigstore.requests.append((request.method, request.path))
             service = service_of(request.path)
-            fault = sigstore.faults.transport.get(service) if service else None
+            fault = sigstore.faults.meet(service)
             deliver(self, router, request, fault, sigstore.faults)
 
         do_POST = do_GET  # noqa: N815
@@ -170,7 +173,7 @@ def deliver(
     faults: Faults,
 ) -> None:
     """Sends the answer as the fault in force lets it through."""
-    if fault in (HttpFault.OUTAGE, HttpFault.TRUNCATED, HttpFault.STALLED):
+    if fault in _CLOSING:
         handler.close_connection = True
     if fault is HttpFault.STALLED:
         time.sleep(faults.stalled_seconds)
@@ -178,6 +181,8 @@ def deliver(
     if fault is HttpFault.OUTAGE:
         return
     answer = _answer_under(fault, router, request)
+    if fault is HttpFault.UNANSWERED:
+        return
     handler.send_response(answer.status)
     handler.send_header("Content-Type", answer.kind)
     handler.send_header("Content-Length", str(len(answer.body)))
