@@ -21,6 +21,7 @@ def read(name: str) -> Evidence:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "examples", "batch", "epochs", "steps", "hours"),
     [("sft", 607_950, 128, 2, 9500, 1042.1), ("dpo", 60_917, 32, 3, 5712, 430.7)],
@@ -38,6 +39,7 @@ def test_olmoe_jobs_are_read_whole(
     assert job.state is None
 
 
+@pytest.mark.slow
 def test_the_base_model_of_the_sft_log_is_told_by_commit() -> None:
     job = read("olmoe/olmoe-sft-logs.txt.gz")
     assert isinstance(job, GpuJob)

@@ -208,6 +208,7 @@ def test_a_raw_file_is_no_page(tmp_path: Path) -> None:
     assert answer.media_type == "application/octet-stream"
 
 
+@pytest.mark.slow
 def test_many_reviewers_at_two_dashboards_lose_no_word(root: Path) -> None:
     record(root, good())
     with serving(root, tokens=tokens()) as one, serving(root, tokens=tokens()) as two:

@@ -162,6 +162,7 @@ def evidence_files() -> list[str]:
     return ["dvc.lock", "dvc.yaml", *(n for n in kept if "__pycache__" not in n)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", evidence_files())
 def test_taking_a_file_away_is_inconclusive_and_named(copy: Path, name: str) -> None:
     (copy / name).unlink()
@@ -173,6 +174,7 @@ def test_taking_a_file_away_is_inconclusive_and_named(copy: Path, name: str) -> 
     assert name.rsplit("/", 1)[-1] in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "entry",
     [

@@ -42,6 +42,7 @@ ONE_FAULT: tuple[tuple[str, str, dict[str, Any]], ...] = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fault", "path", "options"), ONE_FAULT)
 def test_one_fault_is_got_over(
     hub: HubServer, release: Small, fault: str, path: str, options: dict[str, Any]
@@ -54,6 +55,7 @@ def test_one_fault_is_got_over(
     assert released(served(hub)) == release.files()
 
 
+@pytest.mark.slow
 def test_a_hub_that_never_commits_leaves_the_repository_untouched(
     hub: HubServer, release: Small
 ) -> None:
@@ -200,6 +202,7 @@ def test_one_machine_publishes_once_at_a_time(hub: HubServer, release: Small) ->
     assert hub.requests == []
 
 
+@pytest.mark.slow
 def test_a_look_that_fails_is_gone_on_with(hub: HubServer, release: Small) -> None:
     """Nothing is taken back because a Hub is down; the next run looks again, and writes nothing."""
     armed = hub.faults.add("unavailable", "*/resolve/*", count=None)
@@ -212,6 +215,7 @@ def test_a_look_that_fails_is_gone_on_with(hub: HubServer, release: Small) -> No
     assert hub.writes() == []
 
 
+@pytest.mark.slow
 def test_what_could_not_be_taken_back_is_tried_again(hub: HubServer, release: Small) -> None:
     before = served(hub)
     hub.faults.add("corrupt_upload", "/uploads/*", method="PUT", offset=90)
@@ -231,6 +235,7 @@ def test_a_commit_on_top_is_not_taken_back_with_it(hub: HubServer, release: Smal
     assert "moved.txt" in served(hub)
 
 
+@pytest.mark.slow
 def test_what_an_older_run_left_open_is_ended_before_a_newer_release(
     hub: HubServer, release: Small
 ) -> None:

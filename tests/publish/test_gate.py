@@ -244,6 +244,7 @@ def test_a_file_taken_away_after_judging_is_missed(hub: HubServer, release: Smal
     assert hub.requests == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "request_path", ["*/preupload/*", "*/info/lfs/objects/batch", "/uploads/*"]
 )

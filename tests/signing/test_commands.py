@@ -63,6 +63,7 @@ def test_sign_verify_change_refuse(place: Path) -> None:
     assert run(*part, "--subset", "not-there", cwd=place).returncode == 1
 
 
+@pytest.mark.slow
 def test_a_subset_verifies_where_the_rest_is_missing(place: Path) -> None:
     assert run("sign", "model", "--key", "key.pem", cwd=place).returncode == 0
     for name in ("config.json", "a-b.txt"):
@@ -96,6 +97,7 @@ def test_exit_codes(place: Path, words: tuple[str, ...], code: int) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_no_signature_is_a_wrong_command_and_a_broken_one_is_refused(place: Path) -> None:
     assert run("verify-signature", "model", "--key", "key.pub", cwd=place).returncode == 2
     (place / "model/model.sig").write_text("{")
@@ -148,6 +150,7 @@ def test_a_local_key_is_made_once_and_says_what_it_does_not_prove(place: Path) -
     assert run("sign", "model", cwd=place).returncode == 2
 
 
+@pytest.mark.slow
 def test_an_empty_folder_and_a_link_are_not_signed(place: Path) -> None:
     (place / "empty").mkdir()
     assert run("sign", "empty", "--key", "key.pem", cwd=place).returncode == 2

@@ -228,6 +228,7 @@ keys: [{name: us, file: KEY, roles: [fingerprint]}]
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "outcome"), [("key.pub", "PASSED"), ("other.pub", "UNPROVEN"), (None, "PASSED")]
 )
