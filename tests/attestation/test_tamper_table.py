@@ -67,7 +67,7 @@ def test_the_same_data_in_other_bytes_is_refused(file: str) -> None:
 @pytest.mark.parametrize(
     ("outcome", "every"),
     [
-        ("PASSED", 13),
+        ("PASSED", 53),
         pytest.param("PASSED", 1, marks=pytest.mark.slow),
         pytest.param("PASSED with waivers", 1, marks=pytest.mark.slow),
     ],

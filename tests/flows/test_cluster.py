@@ -126,7 +126,7 @@ def test_digit_adder_on_two_workers_has_the_same_verdict_bytes(
 def test_a_release_goes_the_whole_way_on_two_workers(
     pipeline: Pipeline, cluster: Cluster, hub: HubServer, release: Small, tmp_path: Path
 ) -> None:
-    """Judged, approved, published and re-checked, with every task on the cluster."""
+    """Judged, approved, published and re-checked; what can be spread is hashed on the cluster."""
     on_cluster = settings(pipeline, tmp_path) | {
         "AUDIT_FLOW_TASK_RUNNER": f"dask:{cluster.address}",
         "AUDIT_FLOW_SHARE_BYTES": "2000",
@@ -147,8 +147,7 @@ def test_a_release_goes_the_whole_way_on_two_workers(
         "VERDICT": canonical_json(verdict).decode(),
     }
     assert found == local(release.path("release.yaml"), str(release.policy))
-    for task in ("link", "judge", "publish", "attest"):
-        assert sum(cluster.finished(n, task) for n in ("one", "two")) >= 1, task
+    assert sum(cluster.finished(name, "hash-share-") for name in ("one", "two")) > 2
 
 
 def test_a_killed_worker_costs_one_task(cluster: Cluster, release: Small) -> None:
