@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from audit_flow.analysis.benchmarks_known import known_benchmark
-from audit_flow.errors import EvidenceError, MissingEvidence
+from audit_flow.errors import MissingEvidence
 from audit_flow.model import EvalRun, Evidence, Protocol, sha256_hex
 from audit_flow.sources import json_text
 from audit_flow.sources.fields import Fields, eval_run, host_of, sampling, top_level
@@ -49,12 +49,7 @@ class Helm:
         Raises MissingEvidence when the run's statistics or specification are not beside it.
         """
         folder = _RunFolder(source)
-        found = read_each(source, _readings(source, folder))
-        if not found:
-            raise EvidenceError(
-                "no metric in it", expected="a statistic that counts", where=folder.stats_path
-            )
-        return found
+        return read_each(source, _readings(source, folder), folder.stats_path)
 
 
 @dataclass(frozen=True)

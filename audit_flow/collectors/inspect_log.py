@@ -51,10 +51,10 @@ class InspectLog:
         """Return one run for each scorer and metric; EvidenceError when the log has no score."""
         log = _from_archive(source) if source.name.endswith(".eval") else _from_json(source)
         scores = tuple(_scores(log.file))
-        if not scores:
+        if not any(score.values() for score in scores):
             raise _no_score(log.file)
         task = log.file.need("eval").need_text("task")
-        found = read_each(
+        return read_each(
             source,
             (
                 (f"{task}/{score.name}/{name}", partial(_run, source, log, score, name))
@@ -62,9 +62,6 @@ class InspectLog:
                 for name in score.values()
             ),
         )
-        if not found:
-            raise _no_score(log.file)
-        return found
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
-from audit_flow.errors import EvidenceError
 from audit_flow.model import ConfigValue, EvalRun, Evidence, PartsSummary, Protocol, Sampling
 from audit_flow.sources.aggregates import Part, parts_summary
 from audit_flow.sources.fields import Fields, document, eval_run, named, sampling, top_level
@@ -39,12 +38,7 @@ class LightEval:
         Raises EvidenceError where details are there and pyarrow is not.
         """
         file, sha256 = document(source)
-        found = read_each(source, _readings(source, sha256, file))
-        if not found:
-            raise EvidenceError(
-                "no metric in it", expected="at least one result", where=f"{source.path}: results"
-            )
-        return found
+        return read_each(source, _readings(source, sha256, file))
 
 
 def _readings(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from audit_flow.errors import EvidenceError
 from audit_flow.model import EvalRun, Evidence, Protocol
 from audit_flow.sources.fields import (
     Fields,
@@ -47,12 +46,7 @@ class LmEval03:
     def read(self, source: SourceFile) -> tuple[Evidence, ...]:
         """Return one run for each task and metric; n is not stated in this format."""
         file, sha256 = document(source)
-        found = read_each(source, _readings(source, sha256, file))
-        if not found:
-            raise EvidenceError(
-                "no metric in it", expected="at least one result", where=f"{source.path}: results"
-            )
-        return found
+        return read_each(source, _readings(source, sha256, file))
 
 
 def _readings(

@@ -63,12 +63,7 @@ class Olmes:
                 remedy=f"Name the file that ends in {_METRICS}",
             )
         readings = _from_predictions(source) if kind == "predictions" else _from_metrics(source)
-        found = read_each(source, readings)
-        if not found:
-            raise EvidenceError(
-                "no metric in it", expected="metrics", where=f"{source.path}: metrics"
-            )
-        return found
+        return read_each(source, readings, "metrics")
 
 
 def _kind(head: bytes) -> str | None:

@@ -9,7 +9,6 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from audit_flow.errors import EvidenceError
 from audit_flow.model import EMPTY_TEXT_SHA256, EvalRun, Evidence, Protocol, SampleSummary
 from audit_flow.sources.fields import Fields, document, eval_run, text_sha256, top_level
 from audit_flow.sources.reducers import at_k, reducer_of
@@ -54,16 +53,14 @@ class SimpleEvals:
         found: dict[str, Fields] = {k: metrics for k in metrics.data if not k.endswith(_STATISTICS)}
         if file.data.get("score") is not None:
             found["score"] = file
-        runs = read_each(
+        return read_each(
             source,
             (
                 (name, partial(_run, source, sha256, name, place, metrics, pages))
                 for name, place in sorted(found.items(), key=lambda item: item[0])
             ),
+            "score",
         )
-        if not runs:
-            raise EvidenceError("no score in it", expected="a score", where=f"{source.path}: score")
-        return runs
 
 
 class _Pages:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from audit_flow.errors import InputError
 from audit_flow.report.github import GithubFormat
 from audit_flow.report.html import HtmlFormat
-from audit_flow.report.interface import AuditResult, ReportFormat
+from audit_flow.report.interface import AuditResult, Look, ReportFormat
 from audit_flow.report.json_format import JsonFormat
 from audit_flow.report.junit import JunitFormat
 from audit_flow.report.sarif import SarifFormat
@@ -28,9 +28,10 @@ def render(
 
     ``width`` is in terminal columns. Raises InputError for a format that there is not.
     """
+    look = Look(color=color, width=width, verbose=verbose)
     for known in FORMATS:
         if known.name == name:
-            return known.render(result, color=color, width=width, verbose=verbose)
+            return known.render(result, look)
     names = ", ".join(known.name for known in FORMATS)
     raise InputError(
         f"got the report format {name!r}",
@@ -39,4 +40,4 @@ def render(
     )
 
 
-__all__ = ["FORMATS", "AuditResult", "ReportFormat", "render"]
+__all__ = ["FORMATS", "AuditResult", "Look", "ReportFormat", "render"]

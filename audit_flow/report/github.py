@@ -6,7 +6,7 @@ Source: GitHub Docs, "Workflow commands for GitHub Actions".
 from __future__ import annotations
 
 from audit_flow.report.findings import shown
-from audit_flow.report.interface import AuditResult
+from audit_flow.report.interface import AuditResult, Look
 from audit_flow.report.neutral import NAME_LIMIT, neutralise
 from audit_flow.report.reading import Reading
 
@@ -16,15 +16,9 @@ class GithubFormat:
 
     name = "github"
 
-    def render(
-        self,
-        result: AuditResult,
-        *,
-        color: bool = False,  # noqa: ARG002
-        width: int = 100,  # noqa: ARG002
-        verbose: bool = False,  # noqa: ARG002
-    ) -> str:
+    def render(self, result: AuditResult, look: Look) -> str:
         """Return the commands; no text of a release can begin one of its own."""
+        del look
         lines = [
             _command(each.grade, each.text, file=each.path, title=each.finding.rule)
             for each in shown(result)

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from audit_flow.report import chain, plot
-from audit_flow.report.interface import AuditResult
+from audit_flow.report.interface import AuditResult, Look
 from audit_flow.report.neutral import NAME_LIMIT, neutralise
 from audit_flow.report.reading import (
     LIMITS,
@@ -37,14 +37,7 @@ class HtmlFormat:
 
     name = "html"
 
-    def render(
-        self,
-        result: AuditResult,
-        *,
-        color: bool = False,  # noqa: ARG002
-        width: int = 100,  # noqa: ARG002
-        verbose: bool = False,
-    ) -> str:
+    def render(self, result: AuditResult, look: Look) -> str:
         """Return the page; ``verbose`` opens what is folded away, width and colour are CSS's."""
         from markupsafe import Markup
 
@@ -60,7 +53,7 @@ class HtmlFormat:
             limits=LIMITS,
             limits_link=LIMITS_LINK,
             silent=SILENT,
-            verbose=verbose,
+            verbose=look.verbose,
             style=Markup(style),  # noqa: S704 - our own file, hashed in the policy of the page
             style_hash=_csp_hash(style),
         )

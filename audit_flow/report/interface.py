@@ -14,6 +14,14 @@ class AuditResult(Frozen):
     verdict: Verdict
 
 
+class Look(Frozen):
+    """How a report is shown: ANSI styles, columns of the terminal, and whether all is told."""
+
+    color: bool = False
+    width: int = 100
+    verbose: bool = False
+
+
 class ReportFormat(Protocol):
     """A way of writing an audit's outcome down; the same outcome gives the same text."""
 
@@ -21,11 +29,8 @@ class ReportFormat(Protocol):
     def name(self) -> str:
         """The name that ``--format`` takes."""
 
-    def render(
-        self, result: AuditResult, *, color: bool = False, width: int = 100, verbose: bool = False
-    ) -> str:
+    def render(self, result: AuditResult, look: Look) -> str:
         """Return the whole report, ending in a newline.
 
-        ``color`` allows ANSI styles, ``width`` is in terminal columns, ``verbose`` lists what
-        passed; a format that has no use for one of them ignores it.
+        A format that has no use for a part of ``look`` ignores it.
         """

@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic.json_schema import models_json_schema
 
 from audit_flow.model import LineageRecord, Verdict, content_digest
-from audit_flow.report.interface import AuditResult
+from audit_flow.report.interface import AuditResult, Look
 
 SCHEMA: Final = "audit-flow/report/v1"
 _SHA256: Final = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
@@ -32,18 +32,12 @@ class JsonFormat:
 
     name = "json"
 
-    def render(
-        self,
-        result: AuditResult,
-        *,
-        color: bool = False,  # noqa: ARG002
-        width: int = 100,  # noqa: ARG002
-        verbose: bool = False,  # noqa: ARG002
-    ) -> str:
+    def render(self, result: AuditResult, look: Look) -> str:
         """Return the report; colour, width and verbosity change nothing.
 
         Raises ValueError for a number that JSON can't hold (NaN, infinity).
         """
+        del look
         text = json.dumps(report_data(result), sort_keys=True, indent=2, allow_nan=False)
         # json leaves DEL raw, alone among the control characters.
         return text.replace("\x7f", "\\u007f") + "\n"

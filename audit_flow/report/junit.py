@@ -10,7 +10,7 @@ from html import escape
 
 from audit_flow.model import Finding, Outcome
 from audit_flow.report.findings import Shown, shown
-from audit_flow.report.interface import AuditResult
+from audit_flow.report.interface import AuditResult, Look
 from audit_flow.report.neutral import NAME_LIMIT, neutralise
 from audit_flow.report.reading import Reading
 
@@ -20,15 +20,9 @@ class JunitFormat:
 
     name = "junit"
 
-    def render(
-        self,
-        result: AuditResult,
-        *,
-        color: bool = False,  # noqa: ARG002
-        width: int = 100,  # noqa: ARG002
-        verbose: bool = False,  # noqa: ARG002
-    ) -> str:
+    def render(self, result: AuditResult, look: Look) -> str:
         """Return the document; it holds no time, so the same audit gives the same."""
+        del look
         told = {id(s.finding): s for s in shown(result)}
         findings = result.verdict.findings
         cases = [_case(f, told.get(id(f))) for f in findings]

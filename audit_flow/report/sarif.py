@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from audit_flow.model import Finding, sha256_hex
 from audit_flow.report.findings import Shown, shown
-from audit_flow.report.interface import AuditResult
+from audit_flow.report.interface import AuditResult, Look
 from audit_flow.report.neutral import neutralise
 from audit_flow.report.reading import DOCS_BASE, Reading, docs_link
 
@@ -28,15 +28,9 @@ class SarifFormat:
 
     name = "sarif"
 
-    def render(
-        self,
-        result: AuditResult,
-        *,
-        color: bool = False,  # noqa: ARG002
-        width: int = 100,  # noqa: ARG002
-        verbose: bool = False,  # noqa: ARG002
-    ) -> str:
+    def render(self, result: AuditResult, look: Look) -> str:
         """Return the log; it holds no time, so the same audit gives the same."""
+        del look
         log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [_run(result)]}
         text = json.dumps(log, sort_keys=True, indent=2, allow_nan=False)
         return text.replace("\x7f", "\\u007f") + "\n"

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from audit_flow.model import Finding, Gap, Waiver
-from audit_flow.report.interface import AuditResult
+from audit_flow.report.interface import AuditResult, Look
 from audit_flow.report.neutral import NAME_LIMIT, neutralise
 from audit_flow.report.reading import (
     LIMITS,
@@ -45,16 +45,16 @@ _STYLES = {
 }
 
 
-def render_page(result: AuditResult, *, color: bool, width: int, verbose: bool) -> str:
-    """Return the report as text of at most ``width`` columns (40 at least)."""
-    width = max(width, MIN_WIDTH)
+def render_page(result: AuditResult, look: Look) -> str:
+    """Return the report as text of at most ``look.width`` columns (40 at least)."""
+    width = max(look.width, MIN_WIDTH)
     out = io.StringIO()
     # An empty environment: the same audit gives the same text on every machine.
     console = Console(
         file=out,
         width=width,
-        force_terminal=color,
-        color_system="standard" if color else None,
+        force_terminal=look.color,
+        color_system="standard" if look.color else None,
         force_jupyter=False,
         markup=False,
         emoji=False,
@@ -63,7 +63,7 @@ def render_page(result: AuditResult, *, color: bool, width: int, verbose: bool) 
         _environ={},
     )
     reading = Reading(result)
-    for part in _parts(reading, width, verbose):
+    for part in _parts(reading, width, look.verbose):
         console.print(part)
     # Never wrapped, so that it can be clicked.
     console.print(Text(LIMITS_LINK, "dim"), soft_wrap=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from audit_flow.report.interface import AuditResult
+from audit_flow.report.interface import AuditResult, Look
 
 
 class TextFormat:
@@ -10,10 +10,8 @@ class TextFormat:
 
     name = "text"
 
-    def render(
-        self, result: AuditResult, *, color: bool = False, width: int = 100, verbose: bool = False
-    ) -> str:
-        """Return the report for ``width`` columns (40 at least); styles only where ``color``."""
+    def render(self, result: AuditResult, look: Look) -> str:
+        """Return the report for ``look.width`` columns (40 at least); styles only if asked for."""
         from audit_flow.report.terminal import render_page
 
-        return render_page(result, color=color, width=width, verbose=verbose)
+        return render_page(result, look)

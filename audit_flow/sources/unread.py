@@ -51,11 +51,14 @@ def unread(what: str, path: str, error: AuditFlowError, name: str = "") -> Unrea
 
 
 def read_each(
-    source: SourceFile, metrics: Iterable[tuple[str, Callable[[], EvalRun]]]
+    source: SourceFile,
+    metrics: Iterable[tuple[str, Callable[[], EvalRun]]],
+    at: str = "results",
 ) -> tuple[Evidence, ...]:
     """Return the run of each metric, or the fact that this one metric can't be read.
 
-    ``metrics`` names each by task and metric. What is wrong with the file as a whole still raises.
+    ``metrics`` names each by task and metric; ``at`` is where the file holds them. What is wrong
+    with the file as a whole still raises, as does a file without any: EvidenceError.
     """
     found: list[Evidence] = []
     for name, read in metrics:
@@ -63,4 +66,8 @@ def read_each(
             found.append(read())
         except EvidenceError as error:
             found.append(unread(f"metric {name[:_MAX_NAME]}", source.path, error))
+    if not found:
+        raise EvidenceError(
+            "no metric in it", expected="at least one result", where=f"{source.path}: {at}"
+        )
     return tuple(found)

@@ -7,26 +7,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from audit_flow.errors import AuditFlowError
-from audit_flow.model import ConfigValue
-from audit_flow.reproduce.child import Child, environment, version_of
+from audit_flow.reproduce.child import Child, environment
 
-from .interface import HarnessOptions, Plan, Progress, Workspace
+from .harness import HarnessAdapter
+from .interface import Plan, Progress, Workspace
 
 
-class InspectAdapter:
+class InspectAdapter(HarnessAdapter):
     """Runs a registered task, such as ``inspect_evals/gsm8k``, on the released weights."""
 
     name = "inspect"
-    deterministic = False
-
-    def __init__(self, options: HarnessOptions) -> None:
-        self._options = options
-        self.bound = options.engine != "endpoint"
-
-    def settings(self) -> tuple[ConfigValue, ...]:
-        """Return the settings that a result may depend on."""
-        return self._options.shown()
 
     def can_run(self, plan: Plan) -> str | None:
         """Return why the harness can't be called."""
@@ -35,15 +25,7 @@ class InspectAdapter:
                 f"{plan.key.task!r} is no task of an installed package, such as "
                 "inspect_evals/gsm8k; a release's own files are not run as code"
             )
-        if self._options.engine == "endpoint" and not (
-            self._options.endpoint and self._options.endpoint_model
-        ):
-            return "an endpoint needs --endpoint URL and --endpoint-model NAME"
-        try:
-            version_of(self._options.python, "inspect_ai")
-        except AuditFlowError as error:
-            return str(error)
-        return None
+        return self._missing("inspect_ai")
 
     def run(
         self, plan: Plan, run_index: int, seed: int, workdir: Workspace, progress: Progress

@@ -4,42 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from audit_flow.errors import AuditFlowError
-from audit_flow.model import ConfigValue
-from audit_flow.reproduce.child import Child, environment, version_of
+from audit_flow.reproduce.child import Child, environment
 
-from .interface import HarnessOptions, Plan, Progress, Workspace
+from .harness import HarnessAdapter
+from .interface import Plan, Progress, Workspace
 
 # Few-shot examples are part of the protocol: their seed is the harness's own and never varied.
 _FEWSHOT_SEED = 1234
 
 
-class LmEvalAdapter:
+class LmEvalAdapter(HarnessAdapter):
     """Runs a checked task file, or a task that the harness brings, on the released weights."""
 
     name = "lm-eval"
-    deterministic = False
-
-    def __init__(self, options: HarnessOptions) -> None:
-        self._options = options
-        self.bound = options.engine != "endpoint"
-
-    def settings(self) -> tuple[ConfigValue, ...]:
-        """Return the settings that a result may depend on."""
-        return self._options.shown()
 
     def can_run(self, plan: Plan) -> str | None:
         """Return why the harness can't be called."""
         del plan
-        if self._options.engine == "endpoint" and not (
-            self._options.endpoint and self._options.endpoint_model
-        ):
-            return "an endpoint needs --endpoint URL and --endpoint-model NAME"
-        try:
-            version_of(self._options.python, "lm_eval")
-        except AuditFlowError as error:
-            return str(error)
-        return None
+        return self._missing("lm_eval")
 
     def run(
         self, plan: Plan, run_index: int, seed: int, workdir: Workspace, progress: Progress

@@ -15,7 +15,7 @@ from audit_flow.linking import link
 from audit_flow.model import LineageRecord, Policy, Unread
 from audit_flow.policy_file import load_policy
 from audit_flow.report import FORMATS
-from audit_flow.report.interface import AuditResult
+from audit_flow.report.interface import AuditResult, Look
 from audit_flow.sources.manifest import load
 from tests.attestation.desk import NOW, case
 from tests.fuzz.facts import held
@@ -24,6 +24,7 @@ from tests.fuzz.spoil_trees import spoil_json
 from tests.fuzz.targets.evidence import spoil_any
 from tests.fuzz.targets.releases import good, of_release, spoil_card
 
+LOOK = Look(color=True, width=80, verbose=True)
 CASES = ROOT / "policies" / "cases"
 
 
@@ -43,7 +44,7 @@ def _judge(data: bytes, place: Place) -> AuditResult:
 def _show(data: bytes, place: Place) -> None:
     result = _judge(data, place)
     for known in FORMATS:
-        assert known.render(result, color=True, width=80, verbose=True).encode()
+        assert known.render(result, LOOK).encode()
 
 
 def _attest(data: bytes, place: Place) -> None:
