@@ -40,7 +40,7 @@ _FILE = click.Path(path_type=Path)
 @click.option("--checksums", multiple=True, type=_FILE, metavar="FILE",
               help="Announced SHA-256 digests, as sha256sum writes them.")  # fmt: skip
 @click.option("--base", "bases", multiple=True, metavar="REPO|FOLDER|FILE",
-              help="A candidate for the base model; may be repeated.")  # fmt: skip
+              help="A candidate for the base model, or ORG/NAME=FOLDER. Repeatable.")  # fmt: skip
 @click.option("--fingerprints", type=_FILE, metavar="FOLDER",
               help="Fingerprints of models that it may have been made from.")  # fmt: skip
 @click.option("--history", is_flag=True, help="Also look at the commits that led here.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,8 +38,8 @@ _INCIDENTAL = {"_name_or_path", "transformers_version", "torch_dtype", "dtype", 
 class Model:
     """A model as far as a comparison needs it; ``content`` holds each file's digest.
 
-    A digest is a SHA-256, or git's blob id where nothing else is known; ``tensors`` are BLAKE3
-    digests by name, where the files are here.
+    ``place`` is a folder that the verifier says holds it. A digest is a SHA-256, or git's blob id
+    where nothing else is known; ``tensors`` are BLAKE3 digests by name, where the files are here.
     """
 
     name: str
@@ -49,6 +49,8 @@ class Model:
     headers: Mapping[str, Header]
     reader: RangeReader
     tensors: Mapping[str, str] = field(default_factory=dict)
+    # Where it lies, if that is not its name.
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,11 +86,31 @@ def sample_candidate(name: str, endpoint: str | None, token: str | None = None) 
     return Sampled(weights.name, weights.commit, weights.headers, found)
 
 
-def _opened(name: str, endpoint: str, token: str | None) -> Weights:
-    where = local_or_hub(name, endpoint)
+def _opened(text: str, endpoint: str, token: str | None) -> Weights:
+    name, where = named_candidate(text, endpoint)
     if isinstance(where, HubName):
         return _weights(hub_model(where, _token_for(where, endpoint, token)))
     return _folder_weights(Folder.at(where.path), name)
+
+
+def named_candidate(text: str, endpoint: str) -> tuple[str, HubName | LocalName]:
+    """Return a candidate's name and where it is: ``REPO``, ``FOLDER``, or ``ORG/NAME=FOLDER``.
+
+    The last says that the folder is a copy of that repository; that is the verifier's word. Raises
+    InputError for what names no candidate.
+    """
+    name, equals, place = text.partition("=")
+    if not equals or "://" in name or text.startswith((".", "/", "~")):
+        return text, local_or_hub(text, endpoint)
+    known = parse_name(name, endpoint)
+    where = local_or_hub(place, endpoint) if place else None
+    if known.revision or "/" not in known.repo or not isinstance(where, LocalName):
+        raise InputError(
+            f"the candidate {text[:300]!r}",
+            expected="ORG/NAME=FOLDER, with a folder that holds a copy of that repository",
+            remedy="Write ./ before the folder; a repository needs no other name",
+        )
+    return known.repo, where
 
 
 def _folder_weights(folder: Folder, name: str) -> Weights:
@@ -115,27 +137,27 @@ def compare_bases(
 ) -> list[Evidence]:
     """Hold a release against each candidate; one that can't be read becomes an Unread fact.
 
-    A name may be that of a fingerprint file. ``fingerprints`` is a folder of them: those of models
-    that are not among ``names`` are candidates as well. ``trust`` says whose fingerprints count.
-    ``samples`` are those of candidates that were sampled beforehand.
+    A name may be that of a fingerprint file, or ``ORG/NAME=FOLDER``. ``fingerprints`` is a folder
+    of them: those of models that are not among ``names`` are candidates as well. ``trust`` says
+    whose fingerprints count. ``samples`` are those of candidates that were sampled beforehand.
 
     A token is for candidates on the same Hub alone. Raises InputError for a name that is none.
     """
     found: list[Evidence] = []
     others: dict[str, Model] = {}
     known: dict[str, Known] = {}
-    for name in names:
-        where = None if is_fingerprint(name) else local_or_hub(name, endpoint)
+    for text in names:
+        named = None if is_fingerprint(text) else named_candidate(text, endpoint)
         try:
-            if where is None:
-                model = known_by(Path(name).expanduser(), trust or TrustFile())
+            if named is None:
+                model = known_by(Path(text).expanduser(), trust or TrustFile())
                 known.setdefault(model.name, model)
                 continue
-            other = _candidate(where, name, endpoint, token)
+            other = _candidate(*named, endpoint, token)
             found.append(compare(released, other))
             others.setdefault(other.name, other)
         except AuditFlowError as error:
-            found.append(unread("base candidate", name, error))
+            found.append(unread("base candidate", text, error))
     if fingerprints is not None:
         more, failed = known_models(fingerprints, others.keys() | known.keys(), trust)
         known |= {k.name: k for k in more}
@@ -144,9 +166,9 @@ def compare_bases(
     return [*found, *_sampled(released, others.values(), kept, samples)]
 
 
-def _candidate(where: HubName | LocalName, name: str, endpoint: str, token: str | None) -> Model:
+def _candidate(name: str, where: HubName | LocalName, endpoint: str, token: str | None) -> Model:
     if isinstance(where, LocalName):
-        return local_model(where.path, name)
+        return replace(local_model(where.path, name), place=str(where.path))
     return hub_model(where, _token_for(where, endpoint, token))
 
 
@@ -245,7 +267,7 @@ def compare(released: Model, other: Model) -> BaseCandidate:
     )  # fmt: skip
     return BaseCandidate(
         id=f"base-candidate:{other.name}",
-        source=other.name,
+        source=other.place or other.name,
         trust=Trust.FETCHED if other.commit else Trust.RECOMPUTED,
         name=other.name,
         commit=other.commit,

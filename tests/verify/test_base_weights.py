@@ -13,9 +13,11 @@ from click.testing import CliRunner
 from audit_flow.analysis.lineage.plan import DEFAULT_BUDGET
 from audit_flow.cli.fingerprint import fingerprint
 from audit_flow.cli.verify import verify
+from audit_flow.errors import InputError
 from audit_flow.model import WeightComparison
 from audit_flow.policy_file import load_policy
 from audit_flow.verify import Asked, verify_repository
+from audit_flow.verify.candidates import named_candidate
 from benchmarks.lineage.tensors import Weights
 from tests.hub.server import HubServer
 from tests.hub.server.content import SeededFile
@@ -73,6 +75,33 @@ def test_the_true_parent_passes_and_another_fails(
     source = {"a": FIRST, "b": SECOND, "stranger": drawn(SHAPES, 9)}[parent]
     publish(family, "acme/child", changed(source, 0.1, 5), tmp_path, card(claimed))
     assert outcome(family, ("acme/base-a", "acme/base-b", "acme/stranger")) == expected
+
+
+@pytest.mark.parametrize(
+    ("copies", "expected"),
+    [
+        ("acme/base-a={first}", "PASSED"),
+        ("acme/base-a={stranger}", "FAILED"),
+        # A folder without a name is nobody's: that it is the parent says not whose it is.
+        ("{first}", "UNPROVEN"),
+    ],
+)
+def test_a_copy_stands_for_the_repository_that_the_verifier_says_it_is(
+    copies: str, expected: str, family: HubServer, tmp_path: Path
+) -> None:
+    publish(family, "acme/child", changed(FIRST, 0.1, 5), tmp_path, card("acme/base-a"))
+    first = written(tmp_path / "first", FIRST)
+    stranger = written(tmp_path / "stranger", drawn(SHAPES, 9))
+    named = copies.format(first=first, stranger=stranger)
+    assert outcome(family, (named, "acme/base-b")) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["acme/base-a=", "acme/base-a=acme/base-b", "base-a=./x", "acme/base@v1=.", "=./x"]
+)
+def test_a_copy_is_named_by_repository_and_folder(text: str) -> None:
+    with pytest.raises(InputError):
+        named_candidate(text, "https://hub.example")
 
 
 def test_without_a_rival_any_relation_is_enough(family: HubServer, tmp_path: Path) -> None:
