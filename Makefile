@@ -66,7 +66,7 @@ check: $(READY)  ## format, lint, types, floors of imports, documentation
 test-slow: $(READY)  ## the slow tests: servers, browsers, built wheels, large files
 	$(BIN)/python $(PYTEST) -n $(WORKERS) -m "slow and not train and not long"
 
-test-long: $(READY)  ## the slow tests that CI does not wait for: faults, network, overhead
+test-long: $(READY)  ## the slow tests that CI does not wait for: every command struck at every place
 	$(BIN)/python $(PYTEST) -n $(WORKERS) -m "long"
 
 test-train: $(TRAIN_READY)  ## the tests that need torch and transformers

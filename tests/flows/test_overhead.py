@@ -13,7 +13,7 @@ import pytest
 
 from tests.flows.pipeline import ROOT, Pipeline
 
-pytestmark = [pytest.mark.slow, pytest.mark.long]
+pytestmark = pytest.mark.slow
 FLOW = """
 import sys
 from flows.audit_release import audit_release

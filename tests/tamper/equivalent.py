@@ -104,6 +104,11 @@ EQUIVALENT = (
         ("dvc.lock:stages.*.cmd",), ("as list",), OTHER, "a list of one command is that command",
     ),
     Equivalent(
+        ("dvc.lock:stages.*.params.*",), ("remove",), OTHER,
+        "one setting less of a mapping that the plan names whole; the file that holds it is among "
+        "the inputs of the same job, by digest",
+    ),
+    Equivalent(
         ("dvc.lock:stages.*.hash", "dvc.lock:stages.*.size"), AWAY, OTHER,
         "DVC before 3.0 wrote none; the MD5 beside it is compared all the same",
     ),
