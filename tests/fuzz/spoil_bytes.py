@@ -137,7 +137,7 @@ def _at(rng: random.Random, data: Data) -> int:
 
 def _span(rng: random.Random, data: Data) -> slice:
     start = _at(rng, data)
-    return slice(start, min(len(data), start + int(rng.paretovariate(0.5))))
+    return slice(start, min(len(data), start + int(min(rng.paretovariate(0.5), len(data)))))
 
 
 def _flip(rng: random.Random, data: Data, others: Others) -> None:
@@ -249,6 +249,6 @@ _WAYS: tuple[Callable[[random.Random, Data, Others], None], ...] = (
 def spoil_bytes(rng: random.Random, data: bytes, others: Sequence[bytes]) -> bytes:
     """Return bytes with one to several changes of any kind, at most 1 MiB."""
     changed = bytearray(data)
-    for _ in range(min(int(rng.paretovariate(1.0)), 12)):
+    for _ in range(int(min(rng.paretovariate(1.0), 12))):
         rng.choice(_WAYS)(rng, changed, others)
     return bytes(changed[:_LIMIT])

@@ -98,7 +98,7 @@ def written(tree: Tree, rng: random.Random) -> bytes:
 
 def _tree(rng: random.Random, data: bytes, others: Sequence[bytes]) -> bytes:
     tree = _parsed(data)
-    for _ in range(min(int(rng.paretovariate(1.2)), 6)):
+    for _ in range(int(min(rng.paretovariate(1.2), 6))):
         tree = _changed(rng, tree)
     return written(tree, rng)
 
@@ -138,7 +138,7 @@ def as_yaml(
             tree = cached(data)
         except (yaml.YAMLError, ValueError, RecursionError):
             return spoil_bytes(rng, data, others)
-        for _ in range(min(int(rng.paretovariate(1.2)), 6)):
+        for _ in range(int(min(rng.paretovariate(1.2), 6))):
             tree = _changed(rng, tree)
         return written(tree, rng)
 
