@@ -135,7 +135,8 @@ def _result(result: Any, where: str, path: str, unread: list[str]) -> Iterator[S
         kind = metric.get("type") if isinstance(metric, dict) else None
         written = metric.get("value") if isinstance(metric, dict) else None
         value = _value(written)
-        if not name or not kind or value is None or isinstance(name, dict | list):
+        nested = isinstance(name, dict | list) or isinstance(kind, dict | list)
+        if not name or not kind or value is None or nested:
             unread.append(f"{where} has a metric without dataset name, type or number")
             continue
         yield from _told(

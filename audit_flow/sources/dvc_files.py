@@ -55,6 +55,8 @@ def check_plan(plan: Data, where: str) -> None:
         for key in OUTPUTS:
             _names(stage.get(key, []), f"{at}.{key}", with_options=True)
         _names(stage.get("params", []), f"{at}.params", with_options=True)
+        for entry in stage.get("params", []):
+            _planned_parameters(entry, f"{at}.params")
 
 
 def _short(value: Any) -> str:
@@ -112,6 +114,19 @@ def _entry(entry: Data, where: str) -> None:
 def _parameters(value: Any, where: str) -> None:
     for file, values in _mapping({} if value is None else value, where).items():
         _mapping(values, f"{where}: {file}")
+
+
+def _planned_parameters(entry: Any, where: str) -> None:
+    """Check one entry of a plan's parameters: a name, or files with their lists of names."""
+    for file, names in entry.items() if isinstance(entry, dict) else ():
+        if names is not None and not _is_texts(names):
+            raise EvidenceError(
+                f"{file}: {_short(names)}", expected="a list of names, or nothing", where=where
+            )
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(v, str) and v for v in value)
 
 
 def _names(value: Any, where: str, *, with_options: bool) -> None:

@@ -78,6 +78,8 @@ WRONG_PLANS: dict[str, Change] = {
     "a name twice": lambda d: train(d).update(deps=["data.txt", "data.txt"]),
     "options of an input": lambda d: train(d).update(deps=[{"data.txt": {"cache": False}}]),
     "a folder that is none": lambda d: train(d).update(wdir=["."]),
+    "a mapping of parameters": lambda d: train(d).update(params=[{"p.yaml": {"lr": None}}]),
+    "a parameter that is no name": lambda d: train(d).update(params=[{"p.yaml": [{"lr": 1}]}]),
     "an empty mapping": lambda d: train(d).update(params=[{}]),
     "no command": lambda d: train(d).pop("cmd"),
 }

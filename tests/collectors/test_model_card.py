@@ -50,3 +50,17 @@ def test_a_second_number_hides_no_first(tmp_path: Path) -> None:
     values = [c.value for c in result.record.of(ScoreClaim) if c.benchmark == "other"]
     assert values == [Decimal("99.9"), Decimal("10.5")]
     assert result.verdict.outcome == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize(
+    ("written", "nested"), [("type: acc", "type: [acc]"), ("name: x,", "name: {a: x},")]
+)
+def test_what_is_no_text_is_told_and_not_taken_for_a_name(
+    tmp_path: Path, written: str, nested: str
+) -> None:
+    text = FRONT.replace("VALUE", "93.4")
+    assert written in text
+    (tmp_path / "README.md").write_text(f"---\n{text.replace(written, nested)}---\n")
+    card, scores = read_card(Folder.at(tmp_path), "README.md")
+    assert scores == ()
+    assert any("without dataset name, type or number" in told for told in card.unread)
