@@ -57,6 +57,17 @@ def swapped_weights(n: Names) -> Made:
                 n.pick("", "confirmed", "acknowledged"))  # fmt: skip
 
 
+def same_as_another(n: Names) -> Made:
+    """Weights that are another model's, bit for bit, were not trained from scratch."""
+    c = claim(n, "base_model", n.pick("trained from scratch", "our own model", "an original model",
+                                      "built in-house, without a base"))  # fmt: skip
+    word = n.pick("identical files", "same weights", "byte-identical weights", "equal tensors",
+                  "identical to an earlier upload", "bit-identical", "same sha256")  # fmt: skip
+    text = "the sha256 of 40 of 41 shards equal those of a model published a year earlier"
+    return Made(n, [c], [finding(n, c, n.stranger(), text, word)], "BLOCK",
+                n.pick("", "unanswered"))  # fmt: skip
+
+
 def wrong_licence(n: Names) -> Made:
     """A licence that the base model's terms do not allow can be read by anybody."""
     c = claim(n, "license", "apache-2.0")
@@ -137,6 +148,7 @@ AGAINST: dict[str, Callable[[Names], Made]] = {
     "two labs measure less": two_labs_lower,
     "leaked test set": leaked_test_set,
     "swapped weights": swapped_weights,
+    "the weights of another": same_as_another,
     "wrong licence": wrong_licence,
     "majority vote as one answer": majority_as_single,
     "missing files": missing_files,

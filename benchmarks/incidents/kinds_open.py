@@ -105,6 +105,14 @@ def reproduced(n: Names) -> Made:
     return Made(n, [c], [found], "PASS")
 
 
+def same_as_evaluated(n: Names) -> Made:
+    """The same word is in favour where the claim is that the bytes are the same."""
+    c = claim(n, "artifact_identity", "the released weights are those that were evaluated")
+    word = n.pick("identical", "bit-identical", "unchanged", "same as claimed", "match")
+    text = "the sha256 of all 30 shards are those of the evaluation log"
+    return Made(n, [c], [finding(n, c, n.stranger(), text, word)], "PASS")
+
+
 def noise_called_mismatch(n: Names) -> Made:
     """A difference that chance explains is none, whatever it is called."""
     c = score(n)
@@ -172,6 +180,7 @@ OPEN: dict[str, Callable[[Names], Made]] = {
 }
 IN_FAVOUR: dict[str, Callable[[Names], Made]] = {
     "reproduced by others": reproduced,
+    "the weights that were evaluated": same_as_evaluated,
     "noise called a mismatch": noise_called_mismatch,
     "honest with gaps": honest_with_gaps,
     "typing error corrected openly": open_correction,

@@ -7,7 +7,7 @@ tables of providers become rows (rows.py). ``expected_gate`` is not looked at.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -201,7 +201,7 @@ def _finding(
         "claims": [ids.get(name, name) for name in finding.bears_on],
         "by": finding.by[:1000] or "not stated",
         "relation": _relation(case, finding),
-        "says": _says(finding, score),
+        "says": _says(finding, score, about),
         "basis": _basis(case, finding),
         "standing": "withdrawn" if told else own,
         "statement": f"{finding.text[:4000]} [{finding.verdict[:500] or 'no verdict'}]",
@@ -218,9 +218,12 @@ def _all_words(finding: CaseFinding) -> str:
     return "; ".join(told)
 
 
-def _says(finding: CaseFinding, score: Mapping[str, Any] | None) -> str:
-    # A number without a word is a reproduction like any other: the number will decide.
-    return "suggests" if score and not finding.verdict else wording.says_of(finding.verdict)
+def _says(finding: CaseFinding, score: Mapping[str, Any] | None, about: Iterable[CaseClaim]) -> str:
+    if score and not finding.verdict:
+        # A number without a word is a reproduction like any other: the number will decide.
+        return "suggests"
+    of_origin = wording.says_of_origin(finding.verdict, (f"{c.kind}: {c.text}" for c in about))
+    return of_origin or wording.says_of(finding.verdict)
 
 
 def _basis(case: Case, finding: CaseFinding) -> str:

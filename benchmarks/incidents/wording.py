@@ -8,6 +8,7 @@ on what basis, and who answers it (audit_flow/analysis/published_weighing.py).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from audit_flow.model.published_facts import Basis, Relation, Says, Standing
 
@@ -21,6 +22,7 @@ _DIFFERENT = (
     r"|not comparable|mix-?up|error)"
     r"|(?:different|other|another|older|newer|unlike|differing|wrong|without the|incorrect"
     rf"|unequal|unmatched) (?:\w+ )?{_WHAT_DIFFERS}"
+    rf"|differences? (?:of|in|between) (?:\w+ ){{0,2}}{_WHAT_DIFFERS}"
     r"|not (?:directly )?comparable|incomparable|apples"
 )
 _AGAINST = (
@@ -75,7 +77,8 @@ _SAYS: tuple[tuple[Says, str], ...] = (
               r"|partial|both ways|inconclusive|match(?:es)? to\b"),
     ("contradicts", _OTHER_ARTEFACT),
     ("not-comparable", _DIFFERENT),
-    ("suggests", r"suspic|alleg|implausib|(?<!im)possib|\blikely|probabl|unverif|unconfirmed"
+    ("suggests", r"suspic|suspect|alleg|implausib|(?<!im)possib|\blikely|probabl|unverif"
+                 r"|unconfirmed"
                  r"|rumou?r|hint|suggest|appears|seems|doubt|question|concern|unproven|not proven"
                  r"|pending|anomal|unresolved$|weak|speculat|claimed by|unsubstantiated"),
     ("corrects", r"(?:typo|transcription|copying|clerical).*(?:correct|fix)"
@@ -181,6 +184,38 @@ def says_of(verdict: str) -> Says:
     rest = _NEGATED.sub(" ", text)
     found = _first(rest)
     return "informs" if rest != text and found == "unclear" else found
+
+
+# Claims that nothing else was the source: what equals another model speaks against them.
+_ORIGIN = re.compile(
+    r"from scratch|from the ground up|from random|(?:\bown|in-?house|original|novel|proprietary|"
+    r"independent(?:ly)?)\b(?! benchmark| evaluation)|(?:no|without an?) (?:base|parent|upstream)"
+    r"|not (?:derived|based|built|fine-?tuned)"
+)
+_SAME = (
+    r"(?:identical|equal|the same|same)\b(?: \w+){0,2} ?(?:files?|shards?|weights?|tensors?|bytes?|"
+    r"digests?|hash(?:es)?|sha-?\d+|checksums?|embeddings?|parameters?)?"
+    r"|(?:bit|byte)-?(?:for-?(?:bit|byte)-?)?(?:identical|equal)|duplicates? of|cop(?:y|ies) of"
+)
+_IS_SAME = re.compile(rf"\b(?:{_SAME})")
+_NOT_SAME = re.compile(rf"\b(?:no|not|none|nothing|n't)\b(?: \w+){{0,2}} (?:a match|match|{_SAME})")
+_NO_WORD_OF_BYTES = re.compile(r"same (?:source|reporter|author|as (?:claimed|stated|before))")
+
+
+def says_of_origin(verdict: str, claims: Iterable[str]) -> Says | None:
+    """Return what a verdict on likeness says of claims of origin; None where it is about neither.
+
+    Of other claims the same word may mean the contrary: weights identical to those evaluated.
+    """
+    text = " ".join(verdict.casefold().split())
+    told = list(claims)
+    if not told or not all(_ORIGIN.search(c.casefold()) for c in told):
+        return None
+    if _NOT_SAME.search(text):
+        return "informs"
+    alike = _IS_SAME.search(text) and not _NO_WORD_OF_BYTES.search(text)
+    # Whatever else it says is read as ever: a dispute, a suspicion, an architecture alone.
+    return "contradicts" if alike and says_of(text) in {"unclear", "supports"} else None
 
 
 def _first(text: str) -> Says:
