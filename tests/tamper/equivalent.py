@@ -40,7 +40,8 @@ EQUIVALENT = (
         "the file parses to the same data: white space, quotes, or a comment",
     ),
     Equivalent(
-        ("release.yaml:evidence.dvc.project",), ("remove",), SAME,
+        ("release.yaml:evidence.dvc.project", "release.yaml evidence.dvc.project"), ("remove",),
+        SAME,
         "the folder of the manifest is what is taken without it",
     ),
     Equivalent(
@@ -99,6 +100,10 @@ EQUIVALENT = (
     Equivalent(
         tuple(f"{f}:{u}" for f in ("*.sig", "*.record.json") for u in _UNSIGNED), ANY, OTHER,
         "the same hints in the signatures of model, evidence and records",
+    ),
+    Equivalent(
+        ("file model/model.tensors.sig",), ("remove",), OTHER,
+        "the signed list of tensors is about the same files as the signature beside it",
     ),
     Equivalent(
         ("dvc.lock:stages.*.cmd",), ("as list",), OTHER, "a list of one command is that command",
