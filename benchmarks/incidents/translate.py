@@ -31,6 +31,9 @@ _CONDITIONS = {
 }  # fmt: skip
 
 
+_FAVOURABLE = {"supports", "refutes", "informs", "corrects", "differs-slightly", "contests"}
+
+
 def claims_in_question(case: Case) -> tuple[CaseClaim, ...]:
     """Return the claims that a finding bears on; all of them where none does."""
     named = {name for finding in case.findings for name in finding.bears_on}
@@ -177,6 +180,8 @@ def _standing(case: Case) -> Standing:
     standing = wording.standing_of(case.status)
     if standing != "withdrawn":
         return standing
+    if any(wording.is_claim_withdrawal(f.verdict, f.text) for f in case.findings):
+        return "admitted"
     own = (f for f in case.findings if _relation(case, f) == "claimant")
     against = {wording.says_of(f.verdict) for f in own} & {"admits", "contradicts"}
     return "admitted" if against else "withdrawn"
@@ -195,13 +200,19 @@ def _finding(
 ) -> dict[str, Any]:
     about = [kept[name] for name in finding.bears_on if name in kept]
     score = _published_score(finding, about)
+    relation, says = _relation(case, finding), _says(finding, score, about)
+    if relation == "claimant" and wording.is_objection(finding.verdict):
+        says = "contests"
     own = wording.standing_of(finding.status) if finding.status else standing
+    if own == "withdrawn" and not finding.status and says in _FAVOURABLE:
+        # An accusation was taken back; what was said in favour stands.
+        own = "open"
     told = wording.is_withdrawal(finding.verdict, finding.text)
     entry: dict[str, Any] = {
         "claims": [ids.get(name, name) for name in finding.bears_on],
         "by": finding.by[:1000] or "not stated",
-        "relation": _relation(case, finding),
-        "says": _says(finding, score, about),
+        "relation": relation,
+        "says": says,
         "basis": _basis(case, finding),
         "standing": "withdrawn" if told else own,
         "statement": f"{finding.text[:4000]} [{finding.verdict[:500] or 'no verdict'}]",
@@ -219,11 +230,13 @@ def _all_words(finding: CaseFinding) -> str:
 
 
 def _says(finding: CaseFinding, score: Mapping[str, Any] | None, about: Iterable[CaseClaim]) -> str:
-    if score and not finding.verdict:
+    of_origin = wording.says_of_origin(finding.verdict, (f"{c.kind}: {c.text}" for c in about))
+    says = of_origin or wording.says_of(finding.verdict)
+    compared = not finding.verdict or finding.fields.keys() & {"claimed", "delta_pp"}
+    if score and says == "unclear" and compared:
         # A number without a word is a reproduction like any other: the number will decide.
         return "suggests"
-    of_origin = wording.says_of_origin(finding.verdict, (f"{c.kind}: {c.text}" for c in about))
-    return of_origin or wording.says_of(finding.verdict)
+    return says
 
 
 def _basis(case: Case, finding: CaseFinding) -> str:

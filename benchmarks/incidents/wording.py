@@ -33,13 +33,16 @@ _AGAINST = (
     r"|unloadable|(?<!un)alter|\bmodif|(?<!un)tamper|\bedit|\bchanged|decepti|conflict|invalid"
     r"|lower|below (?:the )?claim|not (?:reached|as claimed|the (?:released|claimed|same|stated))"
     r"|(?:not|n't|unable to|cannot|could not)(?: be)? re(?:produc|plicat)|irreproduc|fail"
+    r"|malicious|malware|backdoor|trojan|payload|poison|\bdefect|degrad|oracle"
     r"|fabricat|fake|false|untrue|incorrect|wrong|violat|breach|incompatible|silent|quanti[sz]"
     r"|undisclosed (?:change|quanti|substitut|deriv|base)|downgrad|rigged|gamed|gaming|hack"
     r"|exploit|cheat|artefact differs|artifact differs|identity differs"
     r"|differs? from (?:the )?(?:claim|release|card)|\bderiv(?:ed|ation|ative)"
     r"|identical to another|best[- ]of|cons@|maj@|impossib|inconsisten|disagree|not available"
     r"|(?:digests?|hash(?:es)?|sha-?\d+|checksums?|sizes?|files?|api|endpoint|outputs?|answers?"
-    r"|licen[cs]e|served|tokeni[sz]er|config)(?: \w+)? differs?|absent|\bbugs?\b|visible|accessible"
+    r"|licen[cs]e|served|tokeni[sz]er|tokens?|ids|tensors?|values|results?|config)(?: \w+)?"
+    r" differs?"
+    r"|absent|\bbugs?\b|visible|accessible"
     r"|(?:not|n't) (?:load|hold|run|open|parse|honou?r|respect|work)|does not load|not loadable"
     r"|(?:without|no) (?:notice|attribution|announcement)|majority vote|in (?:the )?training"
     r"|(?:shorter|smaller|fewer|less|worse|more|higher effort) (?:\w+ )?than (?:stated|claimed|"
@@ -63,22 +66,24 @@ _SAYS: tuple[tuple[Says, str], ...] = (
     ("refutes", r"(?:accusation|allegation|suspicion|plagiarism|copying|derivation|contamination) "
                 r"(?:is |was )?(?:not (?:supported|confirmed|shown|found|substantiated|borne out)"
                 r"|unsupported|unsubstantiated|unproven)"),
-    ("refutes", r"refut|unfounded|debunk|disprov|baseless|exonerat|false (?:accusation|alarm|"
+    ("refutes", r"refut|(?:suspicion|accusation|allegation|alarm) (?:was |is )?(?:dropped|closed)"
+                r"|unfounded|debunk|disprov|baseless|exonerat|false (?:accusation|alarm|"
                 r"positive|claim of)|cleared|accusation (?:is )?(?:false|wrong)|coinciden"),
     ("informs", r"^(?:information(?:al)?|background|for reference|neutral)\b|^(?:note|context)$"
                 r"|alternative method|^no (?:contradiction|mismatch|conflict|evidence|finding|"
                 r"issue|problem)|^not (?:contaminat|contradict)|^none\b|no contradiction"
                 r"|duplicate (?:of|report)|repeat|same source|second-?hand|^duplicate$|^copy of"),
     ("contests", r"(?<!un)contest|(?<!un)disput|denied|denies|denial|rebut|challeng"
-                 r"|counter-?example|reject|method\w* (?:is )?(?:unsound|invalid|flawed|criticis)"
+                 r"|counter-?example|reject|method\w* (?:\w+ ){0,4}(?:unsound|invalid|flawed"
+                 r"|criticis|unreliable|meaningless)"
                  r"|(?:flawed|unsound|invalid) (?:method|test|measure)|test (?:is )?invalid"
                  r"|criticis|(?:tester|user|measurement) error|(?:owner|author)s? disagree"),
     ("mixed", r"\bmismatch\b.*\b(?<!mis)match\b|\b(?<!mis)match(?:es)?\b.*\bmismatch|mixed|partly"
               r"|partial|both ways|inconclusive|match(?:es)? to\b"),
     ("contradicts", _OTHER_ARTEFACT),
     ("not-comparable", _DIFFERENT),
-    ("suggests", r"suspic|suspect|alleg|implausib|(?<!im)possib|\blikely|probabl|unverif"
-                 r"|unconfirmed"
+    ("suggests", r"suspic|suspect|accus|flagged|alleg|implausib|(?<!im)possib|\blikely"
+                 r"|probabl|unverif|unconfirmed"
                  r"|rumou?r|hint|suggest|appears|seems|doubt|question|concern|unproven|not proven"
                  r"|pending|anomal|unresolved$|weak|speculat|claimed by|unsubstantiated"),
     ("corrects", r"(?:typo|transcription|copying|clerical).*(?:correct|fix)"
@@ -104,7 +109,13 @@ _SAYS: tuple[tuple[Says, str], ...] = (
                  r"|undisclosed (?!change|quanti|substitut|deriv|base)|undisclosed$"
                  r"|not (?:disclosed|stated|named|published|shown|documented)|unnamed|unknown"
                  r"|undocumented"),
-    ("supports", r"^(?:match|reproduced|replicated|consistent|agree|equal|holds|upheld|verified"
+    ("supports", r"^confirm(?:s|ed)?(?! (?:contamin|leak|overlap|deriv|cop|fraud|mismatch|differ))"
+                 r"|(?:origin|provenance|claim|score|result|identity|training|figure)s? (?:is |was "
+                 r"|were )?(?:confirmed|verified|upheld|substantiated)"
+                 r"|^(?:in order|fine|ok(?:ay)?|no objections?|compli(?:es|ant)|same (?:figure"
+                 r"|number|score|result)|(?:bit|byte)-?wise (?:equal|identical))\b"
+                 r"|^identical\b(?! (?:to|with) (?:another|an? |other|one of|somebody|someone))"
+                 r"|^(?:match|reproduced|replicated|consistent|agree|equal|holds|upheld|verified"
                  r"|as claimed|identical$|within|same$|same as (?:claimed|stated)|correct$"
                  r"|valid\b|accurate|supported"
                  r"|pass(?:es|ed)?\b|higher_than_claimed|bit-?identical|permitted|allowed|intact"
@@ -230,9 +241,11 @@ def standing_of(status: str) -> Standing:
 
 
 _TAKEN_BACK = re.compile(r"withdrawn|withdrew|retract|recanted|taken back")
+_CLAIMED = r"(?:claims?|models?|scores?|release|weights|card|paper|preprint|figures?|results?)"
 _CLAIM_TAKEN_BACK = re.compile(
-    r"(?:claims?|models?|scores?|release|weights|card) (?:was |were )?(?:withdrawn|retracted)"
-    r"|(?:withdrew|retracted) (?:the |its |their |his |her )?(?:claim|model|score|release|card)"
+    rf"{_CLAIMED} (?:was |were |is )?(?:withdrawn|retracted|pulled|taken down)"
+    r"|(?:withdrew|retracted|withdraws?|retracts?|pulled) (?:the |its |their |his |her )?"
+    rf"{_CLAIMED}"
 )
 _FINDING_TAKEN_BACK = re.compile(
     r"(?:finding|report|accusation|analysis|allegation|post|test) (?:\w+ ){0,2}(?:withdrawn|"
@@ -246,6 +259,18 @@ def is_withdrawal(verdict: str, value: str) -> bool:
     text = verdict.casefold()
     by_verdict = _TAKEN_BACK.search(text) and not _CLAIM_TAKEN_BACK.search(text)
     return bool(by_verdict or _FINDING_TAKEN_BACK.search(value.casefold()))
+
+
+def is_claim_withdrawal(verdict: str, value: str) -> bool:
+    """Say whether a finding tells that the claim itself, or what made it, was taken back."""
+    return bool(_CLAIM_TAKEN_BACK.search(f"{verdict}; {value}".casefold()))
+
+
+def is_objection(verdict: str) -> bool:
+    """Say whether a verdict, given by the claimant, only says that he sees it otherwise."""
+    return bool(
+        re.search(r"\b(?:disagrees?|objects?|protests?|sees it otherwise)\b", verdict.casefold())
+    )
 
 
 def relation_of(by: str, claimant: str, hub_repo: str) -> Relation:

@@ -110,6 +110,17 @@ def test_doubt_never_helps(findings: list[PublishedFinding], says: str, one_part
     assert after != "upheld" or before == "upheld"
 
 
+def test_a_rebuttal_of_an_accusation_that_was_taken_back_leaves_nothing_open() -> None:
+    accusation = finding("a", "contradicts", basis="measured")
+    dropped = accusation.model_copy(update={"standing": "withdrawn"})
+    rebuttal, confirmed = finding("b", "contests"), finding("c", "supports")
+    assert weigh(reads(accusation, rebuttal, confirmed)).weight == "open"
+    assert weigh(reads(dropped, rebuttal, confirmed)).weight == "upheld"
+    assert weigh(reads(dropped, rebuttal)).weight == "nothing"
+    # Without an accusation it is the confirmation that is contested.
+    assert weigh(reads(rebuttal, confirmed)).weight == "open"
+
+
 def test_one_source_told_twice_is_one_party() -> None:
     first = finding("a", "contradicts", basis="statement", by="Alpha Lab")
     again = finding(

@@ -15,7 +15,7 @@ from audit_flow.approval import History, take
 from audit_flow.attestation import Given, judge_urn, verify
 from audit_flow.attestation.opened import Sealed
 from audit_flow.attestation.wire import PAYLOAD_TYPE
-from audit_flow.errors import AttestationError, AuditFlowError
+from audit_flow.errors import AttestationError, AuditFlowError, PolicyError
 from audit_flow.model import Policy, Waiver, canonical_json, sha256_hex
 from audit_flow.policy_file import load_policy
 from audit_flow.publish.gate import clear
@@ -193,10 +193,19 @@ def policy_attempts(bench: Bench) -> Iterator[Attempt]:
     subject = bench.good.result.record.subject.weights_sha256 or ""
     for kind, policy in policies(bench.good.policy, subject):
         raw = canonical_json(policy.model_dump(mode="json"))
-        yield Attempt("policy given", kind, lambda r=raw: verified(bench, policy=r),  # type: ignore[misc]
-                      every("policy"))  # fmt: skip
-        yield Attempt("policy at publishing", kind, lambda p=policy: _published(bench, p),  # type: ignore[misc]
+        given = partial(verified, bench, policy=raw)
+        yield Attempt("policy given", kind, partial(_readable, given), every("policy"))
+        at_publishing = partial(_published, bench, policy)
+        yield Attempt("policy at publishing", kind, partial(_readable, at_publishing),
                       rules("policy", "result"))  # fmt: skip
+
+
+def _readable(gate: Callable[[], Answer]) -> Answer:
+    """Return what a gate says; a policy that can't be one is refused before."""
+    try:
+        return gate()
+    except PolicyError:
+        return Answer(False, frozenset({"policy"}))
 
 
 def _published(bench: Bench, policy: Policy) -> Answer:
