@@ -54,8 +54,9 @@ def gather(
     """Collect everything that an audit goes by: the first step of ``audit``, with its arguments."""
     read = _BytesRead(progress) if progress is not None else None
     collected = collect(release, runs, read, cache, trust)
-    validations = validate_tables(release, collected.evidence, suites_of(policy), tables)
+    # Before the tables: what holds them against suites may still be starting beside this.
     found = overlaps(release, collected.evidence, read.further() if read else None)
+    validations = validate_tables(release, collected.evidence, suites_of(policy), tables)
     return replace(collected, evidence=(*collected.evidence, *validations, *found))
 
 

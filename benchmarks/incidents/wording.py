@@ -45,8 +45,8 @@ _AGAINST = (
     r"|absent|\bbugs?\b|visible|accessible"
     r"|(?:not|n't) (?:load|hold|run|open|parse|honou?r|respect|work)|does not load|not loadable"
     r"|(?:without|no) (?:notice|attribution|announcement)|majority vote|in (?:the )?training"
-    r"|(?:shorter|smaller|fewer|less|worse|more|higher effort) (?:\w+ )?than (?:stated|claimed|"
-    r"announced|advertised)"
+    r"|(?:shorter|smaller|fewer|less|worse|more|larger|higher effort) (?:\w+ )?than (?:\w+ ){0,5}"
+    r"(?:stated|claimed|announced|advertised|declared|promised)"
     r"|(?:not|no|n't)(?: a)? match|not (?:permitted|allowed|equal|identical|consistent)"
 )
 _OTHER_ARTEFACT = (
@@ -63,6 +63,11 @@ _NEGATED = re.compile(
 _SAYS: tuple[tuple[Says, str], ...] = (
     # Of the claim itself: that it was refuted is a contradiction.
     ("contradicts", r"claims? (?:is |was |were )?(?:refuted|disprove[dn]|debunked)"),
+    ("contradicts", r"^(?:consistent|in line|agrees?|match(?:es)?|fits?) (?:with )?.*\bnot \S*\d"),
+    ("informs", r"(?:errors?|faults?|flaws?|bugs?|mistakes?) (?:of|in) the (?:benchmark|data ?set"
+                r"|harness|leaderboard|labels?|test)|benchmark(?:'s)? (?:own )?(?:error|fault|bug)"
+                r"|not (?:the )?(?:publisher|claimant|owner|author)'?s?'? (?:fault|error|doing)"),
+    ("refutes", r"explanation (?:is |was )?(?:verified|confirmed|checked|upheld|holds)"),
     ("refutes", r"(?:accusation|allegation|suspicion|plagiarism|copying|derivation|contamination) "
                 r"(?:is |was )?(?:not (?:supported|confirmed|shown|found|substantiated|borne out)"
                 r"|unsupported|unsubstantiated|unproven)"),
@@ -72,9 +77,11 @@ _SAYS: tuple[tuple[Says, str], ...] = (
     ("informs", r"^(?:information(?:al)?|background|for reference|neutral)\b|^(?:note|context)$"
                 r"|alternative method|^no (?:contradiction|mismatch|conflict|evidence|finding|"
                 r"issue|problem)|^not (?:contaminat|contradict)|^none\b|no contradiction"
-                r"|duplicate (?:of|report)|repeat|same source|second-?hand|^duplicate$|^copy of"),
-    ("contests", r"(?<!un)contest|(?<!un)disput|denied|denies|denial|rebut|challeng"
-                 r"|counter-?example|reject|method\w* (?:\w+ ){0,4}(?:unsound|invalid|flawed"
+                r"|duplicate (?:of|report)|\brepeat(?:s|ed|ing)? (?:of|an?|the|what|earlier|from)\b"
+                r"|^repeat$|^repetition|same source|second-?hand|^duplicate$|^copy of"),
+    ("contests", r"explanation (?:given|offered)|^explains\b|(?<!un)contest|(?<!un)disput|denied"
+                 r"|denies|denial|rebut|challeng|counter-?example|reject"
+                 r"|method\w* (?:\w+ ){0,4}(?:unsound|invalid|flawed"
                  r"|criticis|unreliable|meaningless)"
                  r"|(?:flawed|unsound|invalid) (?:method|test|measure)|test (?:is )?invalid"
                  r"|criticis|(?:tester|user|measurement) error|(?:owner|author)s? disagree"),
@@ -83,7 +90,8 @@ _SAYS: tuple[tuple[Says, str], ...] = (
     ("contradicts", _OTHER_ARTEFACT),
     ("not-comparable", _DIFFERENT),
     ("suggests", r"suspic|suspect|accus|flagged|alleg|implausib|(?<!im)possib|\blikely"
-                 r"|probabl|unverif|unconfirmed"
+                 r"|probabl|unverif|unconfirmed|uncorroborat|\b(?:could|might|may) be\b"
+                 r"|perhaps|maybe|\breported (?:mismatch|difference|problem|issue|error)"
                  r"|rumou?r|hint|suggest|appears|seems|doubt|question|concern|unproven|not proven"
                  r"|pending|anomal|unresolved$|weak|speculat|claimed by|unsubstantiated"),
     ("corrects", r"(?:typo|transcription|copying|clerical).*(?:correct|fix)"
@@ -112,6 +120,10 @@ _SAYS: tuple[tuple[Says, str], ...] = (
     ("supports", r"^confirm(?:s|ed)?(?! (?:contamin|leak|overlap|deriv|cop|fraud|mismatch|differ))"
                  r"|(?:origin|provenance|claim|score|result|identity|training|figure)s? (?:is |was "
                  r"|were )?(?:confirmed|verified|upheld|substantiated)"
+                 r"|(?<!not )\bas (?:declared|stated|described|advertised|listed|documented"
+                 r"|promised|the card (?:says|states)|on the card)\b"
+                 r"|permission (?:is |was )?(?:confirmed|given)"
+                 r"|^(?:result|figure|score|number)s? repeated|^complete\b"
                  r"|^(?:in order|fine|ok(?:ay)?|no objections?|compli(?:es|ant)|same (?:figure"
                  r"|number|score|result)|(?:bit|byte)-?wise (?:equal|identical))\b"
                  r"|^identical\b(?! (?:to|with) (?:another|an? |other|one of|somebody|someone))"
@@ -155,6 +167,16 @@ _OWNER = re.compile(
     r"\b(?:owners?|authors?|claimants?|developers?|publishers?|trainers?|uploaders?|maintainers?"
     r"|release team|model team|own (?:re-?run|report|card|statement|post-mortem)|vendor itself)\b"
 )
+# Somebody's maintainers, by a proper name: they are the claimant's only if the name is.
+_NAMED_ROLE = re.compile(
+    r"\b([A-Z][\w.-]*[\w]|[a-z][\w-]*\.[a-z]\w*)(?:'s?)? (?:core )?(?:owners?|authors?|developers?"
+    r"|publishers?|maintainers?|trainers?)\b"
+)
+_NO_NAME = {
+    "the", "two", "three", "four", "both", "all", "some", "one", "several", "paper", "model",
+    "release", "its", "their", "own", "original", "lead", "first", "core", "card", "repository",
+    "weights", "main", "former", "co", "many", "other", "these", "those", "an", "a",
+}  # fmt: skip
 _THIRD = re.compile(
     r"independent|third[- ]part|external|researcher|university|communit|user|reader|press|news"
     r"|journalist|leaderboard|auditor|critics?\b|rival|tester"
@@ -276,11 +298,20 @@ def is_objection(verdict: str) -> bool:
 def relation_of(by: str, claimant: str, hub_repo: str) -> Relation:
     """Say whether a finding comes from the claimant, by role or by name."""
     text = by.casefold()
+    own = names_in(claimant) | _organisations(hub_repo)
     if _OTHER_OWNER.search(text):
         return "third-party"
-    if _OWNER.search(text) or names_in(text) & (names_in(claimant) | _organisations(hub_repo)):
+    if names_in(text) & own:
         return "claimant"
+    if _OWNER.search(text):
+        return "third-party" if _names_another(by, claimant, hub_repo) else "claimant"
     return "third-party" if _THIRD.search(text) else "unknown"
+
+
+def _names_another(by: str, claimant: str, hub_repo: str) -> bool:
+    known = f"{claimant} {hub_repo}".casefold()
+    named = (name.casefold() for name in _NAMED_ROLE.findall(by))
+    return any(name not in _NO_NAME and name not in known for name in named)
 
 
 def names_in(text: str) -> set[str]:

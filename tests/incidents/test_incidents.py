@@ -18,6 +18,8 @@ from benchmarks.incidents.form import read_case
 from benchmarks.incidents.synthetic_parts import Made, Names
 
 CASES = sorted(p for p in run.CASES.iterdir() if p.is_dir())
+# Made up, and worded by somebody who had not seen how cases are read.
+ANOTHER_HAND = sorted((Path(__file__).parents[1] / "data" / "incidents").iterdir())
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,27 @@ def test_renamed_cases_get_the_same_verdict(tmp_path: Path, policy: Policy) -> N
             text = path.read_text("utf-8").replace(f"case_id: {folder.name}", "case_id: other")
             (other / path.name).write_text(text, "utf-8")
         assert run.judge_folder(other, policy).ok
+
+
+@pytest.mark.parametrize("folder", ANOTHER_HAND, ids=lambda p: p.name)
+def test_cases_of_another_hand(folder: Path) -> None:
+    judged = run.judge_folder(folder, load_policy(run.POLICY))
+    assert judged.ok, judged.because
+
+
+@pytest.mark.parametrize(
+    ("by", "relation"),
+    [
+        ("SciQuiz maintainers, on v1.0", "third-party"),
+        ("llama.cpp maintainers", "third-party"),
+        ("Acme maintainers", "claimant"),
+        ("two authors, 2024-06-03", "claimant"),
+        ("The authors", "claimant"),
+        ("maintainers of the benchmark", "third-party"),
+    ],
+)
+def test_whose_maintainers(by: str, relation: str) -> None:
+    assert wording.relation_of(by, "Acme AI", "acme/model-7b") == relation
 
 
 def test_incidents_fail_under_the_default_policy_too() -> None:
