@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-
 # Quick enough for CI.
 QUICK = {"test_sigstore.py", "test_reproductions.py", "test_at_once.py"}
 
