@@ -228,12 +228,20 @@ class Reading:
         seen = (w.root_sha256 for w in self.result.record.of(WeightsDigest) if w.role == "released")
         return self.result.verdict.subject.weights_sha256 or next(seen, None)
 
+    @cached_property
+    def _about(self) -> dict[str, list[Finding]]:
+        """Findings by what they are about: thousands of claims are each looked up once."""
+        found: dict[str, list[Finding]] = {}
+        for finding in self.result.verdict.findings:
+            found.setdefault(finding.about, []).append(finding)
+        return found
+
     def _denies(self, *outcomes: Outcome) -> list[Finding]:
         findings = self.result.verdict.findings
         return [f for f in findings if f.level == "deny" and f.outcome in outcomes]
 
     def _rows_of(self, claim: ScoreClaim) -> list[ScoreRow]:
-        about = [f for f in self.result.verdict.findings if f.about == claim.id]
+        about = self._about.get(claim.id, [])
         status, warned = _worst(about), any(status_of(f) is WARNING for f in about)
         comparisons = dict.fromkeys(f.score for f in about if f.score is not None)
         if not comparisons:
