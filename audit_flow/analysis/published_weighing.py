@@ -58,7 +58,7 @@ def weigh(reads: Iterable[Read], one_party: bool = False) -> Weighed:
     if against:
         return Weighed("open", _why_not_firm(standing), against)
     admitted = [r for r in _those(standing, "admits") if r.finding.relation != "third-party"]
-    unsettled = _unsettled(standing, bool(refuted), _is_dropped(given, standing))
+    unsettled = _unsettled(standing, bool(refuted), _is_dropped(given))
     mixed = _those(standing, "mixed")
     if admitted and not mixed:
         return Weighed("contradicted", "the claimant admits it", tuple(admitted))
@@ -156,19 +156,23 @@ def _place(source: str) -> str:
     return re.split(r"\s|[?#]", source.strip().casefold(), maxsplit=1)[0].rstrip("/")
 
 
-def _is_dropped(given: Sequence[Read], standing: Sequence[Read]) -> bool:
+def _is_dropped(given: Sequence[Read]) -> bool:
     """Say whether there were accusations, and all of them were taken back."""
-    return bool(_accusations(given)) and not _accusations(standing)
+    accusations = _those(given, "contradicts", "suggests")
+    return bool(accusations) and all(r.finding.standing == "withdrawn" for r in accusations)
 
 
 def _unsettled(standing: Sequence[Read], refuted: bool, dropped: bool) -> tuple[Read, ...]:
     says: list[Says] = ["mixed", "unclear"]
     # A rebuttal of nothing that is left leaves nothing open.
-    says += [] if refuted else ["suggests"]
-    says += [] if refuted or dropped else ["contests"]
+    says += [] if refuted else ["contests", "suggests"]
     # Another measurement says nothing against one that confirms.
     says += [] if _those(standing, "supports") else ["not-comparable"]
-    return _those(standing, *says)
+    found = _those(standing, *says)
+    if not dropped:
+        return found
+    # The claimant answered what was withdrawn; what others contest may be what confirms the claim.
+    return tuple(r for r in found if r.says != "contests" or r.finding.relation != "claimant")
 
 
 def _why_not_firm(standing: Sequence[Read]) -> str:

@@ -156,8 +156,10 @@ def _told(candidate: BaseCandidate) -> str:
     alike = f"{candidate.tensors_alike} of {candidate.tensors} tensors of the same shape"
     if candidate.tensors_equal is not None:
         alike += f", {candidate.tensors_equal} with the same bits"
+    # ORG/NAME=FOLDER: that the folder holds that repository is the verifier's word.
+    word = f" ({candidate.source}, in the verifier's word)" if "=" in candidate.source else ""
     return (
-        f"{candidate.name}: weights {bits}, {alike}, tokenizer {candidate.tokenizer}, "
+        f"{candidate.name}{word}: weights {bits}, {alike}, tokenizer {candidate.tokenizer}, "
         f"configuration {config}"
     )
 

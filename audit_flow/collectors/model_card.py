@@ -135,8 +135,7 @@ def _result(result: Any, where: str, path: str, unread: list[str]) -> Iterator[S
         kind = metric.get("type") if isinstance(metric, dict) else None
         written = metric.get("value") if isinstance(metric, dict) else None
         value = _value(written)
-        nested = isinstance(name, dict | list) or isinstance(kind, dict | list)
-        if not name or not kind or value is None or nested:
+        if not _text(name) or not _text(kind) or value is None:
             unread.append(f"{where} has a metric without dataset name, type or number")
             continue
         yield from _told(
@@ -169,12 +168,17 @@ def _claim(
         value=value,
         unit=unit,
         protocol=Protocol(
-            task=str(dataset["type"]) if dataset.get("type") else None,
+            task=_text(dataset.get("type")),
             shots=shots if isinstance(shots, int) and shots >= 0 else None,
-            dataset_revision=str(revision) if revision else None,
+            dataset_revision=_text(revision),
         ),
         source=path,
     )
+
+
+def _text(value: Any) -> str | None:
+    """Return what names something; lists and mappings, as text, are names of nothing."""
+    return None if not value or isinstance(value, dict | list) else str(value)
 
 
 def unit_of(value: Decimal) -> Unit | None:
@@ -244,10 +248,10 @@ def _entries(entries: Any, path: str, unread: list[str]) -> Iterator[ScoreClaim]
         dataset = entry.get("dataset") if isinstance(entry, dict) else None
         written = entry.get("value") if isinstance(entry, dict) else None
         value = _value(written)
-        if not isinstance(dataset, dict) or not dataset.get("id") or value is None:
+        if not isinstance(dataset, dict) or not _text(dataset.get("id")) or value is None:
             unread.append(f"{path}: result {number} has no dataset id or no number")
             continue
-        task = str(dataset.get("task_id") or dataset["id"])
+        task = _text(dataset.get("task_id")) or str(dataset["id"])
         about = {"type": task, "revision": dataset.get("revision")}
         unit = _unit(written, value)
         yield from _told(

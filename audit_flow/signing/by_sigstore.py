@@ -33,7 +33,7 @@ def verify_by_sigstore(
             failures.append(error)
     if failures:
         # The root that came furthest is the one that was meant.
-        furthest = max(failures, key=lambda failure: failure.reached)
+        furthest = max(failures, key=lambda failure: (failure.reached, not failure.elsewhere))
         _not_proven(furthest, trust, steps)
     return None
 
@@ -41,9 +41,10 @@ def verify_by_sigstore(
 def _not_proven(failure: NotProven, trust: TrustFile, steps: Steps) -> None:
     """Note why no root proves it; whoever expects nobody can't say that another Sigstore is wrong.
 
-    Signed under a Sigstore of the signer's own it is like a signature by a key that nobody knows.
+    Signed under a Sigstore of the signer's own it is like a signature by a key, where nobody has
+    named one: whoever names any signer, or any root, expects what is signed to be his.
     """
-    if failure.elsewhere and not trust.identities:
+    if failure.elsewhere and not trust.trusts_somebody and not trust.sigstore:
         steps.unproven(failure.step, f"{failure.detail}: name its trusted root to look it up")
     else:
         steps.failed(failure.step, failure.detail)

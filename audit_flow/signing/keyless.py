@@ -63,7 +63,7 @@ def verify_keyless(bundle: Bundle, root: Root, blob: bytes) -> Keyless:
     # (4) The signature by its key.
     _check_signature(bundle, leaf, blob)
     # (5) Every log entry: in a trusted log, about this signature.
-    entries = _entries(bundle, root, bundle.certificates[0], blob)
+    entries = _entries(bundle, root, leaf, blob)
     # (6) Every time: a log's own, or an authority's over the signature.
     times = _times(bundle, root, entries)
     # (3) The authority that issued the certificate, at each of these times.
@@ -102,19 +102,34 @@ def _check_signature(bundle: Bundle, leaf: Certificate, blob: bytes) -> None:
         raise NotProven("signature", "not made with the key of the certificate over these bytes")
 
 
-def _entries(bundle: Bundle, root: Root, signer: bytes, blob: bytes) -> tuple[Included, ...]:
+def _entries(bundle: Bundle, root: Root, leaf: Certificate, blob: bytes) -> tuple[Included, ...]:
     if not bundle.log_entries:
         raise NotProven("log entry", "none; a keyless signature must be in a transparency log")
-    found = []
+    found, unknown = [], ""
     try:
         for entry in bundle.log_entries:
-            included = find_included(entry, (root,))
-            check_body(included.body, included.named, bundle, signer, blob)
+            try:
+                included = find_included(entry, (root,))
+            except UnknownLog as error:
+                # Another entry may be of a log that is known, and false.
+                unknown = error.got
+                continue
+            check_body(included.body, included.named, bundle, bundle.certificates[0], blob)
             found.append(included)
     except SignatureError as error:
-        elsewhere = isinstance(error, UnknownLog)
-        raise NotProven("log entry", error.got, elsewhere=elsewhere) from error
+        raise NotProven("log entry", error.got) from error
+    if unknown:
+        # A certificate of this root's own authority belongs into this root's own logs.
+        raise NotProven("log entry", unknown, elsewhere=not _is_of(root, leaf))
     return tuple(found)
+
+
+def _is_of(root: Root, leaf: Certificate) -> bool:
+    """Say whether an authority of this root has issued the certificate, at whatever time."""
+    from sigstore._internal.trust import CertificateAuthority
+
+    authorities = map(CertificateAuthority, root.trusted._inner.certificate_authorities)
+    return any(_issued_under(leaf, authority) is not None for authority in authorities)
 
 
 def _times(bundle: Bundle, root: Root, entries: Sequence[Included]) -> tuple[datetime, ...]:

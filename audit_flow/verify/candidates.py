@@ -38,7 +38,7 @@ _INCIDENTAL = {"_name_or_path", "transformers_version", "torch_dtype", "dtype", 
 class Model:
     """A model as far as a comparison needs it; ``content`` holds each file's digest.
 
-    ``place`` is a folder that the verifier says holds it. A digest is a SHA-256, or git's blob id
+    ``place`` is how the verifier named a copy of it. A digest is a SHA-256, or git's blob id
     where nothing else is known; ``tensors`` are BLAKE3 digests by name, where the files are here.
     """
 
@@ -49,7 +49,7 @@ class Model:
     headers: Mapping[str, Header]
     reader: RangeReader
     tensors: Mapping[str, str] = field(default_factory=dict)
-    # Where it lies, if that is not its name.
+    # How the verifier named it, if that is more than its name: ORG/NAME=FOLDER.
     place: str = ""
 
 
@@ -153,7 +153,7 @@ def compare_bases(
                 model = known_by(Path(text).expanduser(), trust or TrustFile())
                 known.setdefault(model.name, model)
                 continue
-            other = _candidate(*named, endpoint, token)
+            other = _candidate(text, *named, endpoint, token)
             found.append(compare(released, other))
             others.setdefault(other.name, other)
         except AuditFlowError as error:
@@ -166,9 +166,12 @@ def compare_bases(
     return [*found, *_sampled(released, others.values(), kept, samples)]
 
 
-def _candidate(name: str, where: HubName | LocalName, endpoint: str, token: str | None) -> Model:
+def _candidate(
+    text: str, name: str, where: HubName | LocalName, endpoint: str, token: str | None
+) -> Model:
     if isinstance(where, LocalName):
-        return replace(local_model(where.path, name), place=str(where.path))
+        # As it was typed: what it is a copy of is the verifier's word, and shown to be.
+        return replace(local_model(where.path, name), place="" if text == name else text)
     return hub_model(where, _token_for(where, endpoint, token))
 
 
@@ -196,7 +199,9 @@ def _weights(model: Model) -> Weights:
     from audit_flow.collectors.weight_comparison import Weights
 
     trust = Trust.FETCHED if model.commit else Trust.RECOMPUTED
-    return Weights(model.name, model.reader, model.headers, trust, model.commit)
+    return Weights(
+        model.name, model.reader, model.headers, trust, model.commit, model.place or None
+    )
 
 
 def open_weights(name: str, endpoint: str | None, *, anonymous: bool = False) -> Weights:

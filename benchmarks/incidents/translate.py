@@ -17,6 +17,7 @@ import yaml
 from audit_flow.model.published_facts import Standing
 from benchmarks.incidents import wording
 from benchmarks.incidents.form import Case, CaseClaim, CaseFinding, number, words
+from benchmarks.incidents.origin import says_of_origin
 from benchmarks.incidents.rows import served
 
 MANIFEST = "release.yaml"
@@ -180,7 +181,7 @@ def _standing(case: Case) -> Standing:
     standing = wording.standing_of(case.status)
     if standing != "withdrawn":
         return standing
-    if any(wording.is_claim_withdrawal(f.verdict, f.text) for f in case.findings):
+    if any(wording.is_claim_withdrawal(f.verdict) for f in case.findings):
         return "admitted"
     own = (f for f in case.findings if _relation(case, f) == "claimant")
     against = {wording.says_of(f.verdict) for f in own} & {"admits", "contradicts"}
@@ -204,9 +205,11 @@ def _finding(
     if relation == "claimant" and wording.is_objection(finding.verdict):
         says = "contests"
     own = wording.standing_of(finding.status) if finding.status else standing
-    if own == "withdrawn" and not finding.status and says in _FAVOURABLE:
-        # An accusation was taken back; what was said in favour stands.
-        own = "open"
+    if own == "withdrawn" and not finding.status and wording.names_accusation(case.status):
+        # An accusation was taken back: what was said in favour stands, and what others contested
+        # was the accusation.
+        own = "open" if says in _FAVOURABLE else own
+        says = "refutes" if says == "contests" and relation != "claimant" else says
     told = wording.is_withdrawal(finding.verdict, finding.text)
     entry: dict[str, Any] = {
         "claims": [ids.get(name, name) for name in finding.bears_on],
@@ -230,7 +233,7 @@ def _all_words(finding: CaseFinding) -> str:
 
 
 def _says(finding: CaseFinding, score: Mapping[str, Any] | None, about: Iterable[CaseClaim]) -> str:
-    of_origin = wording.says_of_origin(finding.verdict, (f"{c.kind}: {c.text}" for c in about))
+    of_origin = says_of_origin(finding.verdict, (f"{c.kind}: {c.text}" for c in about))
     says = of_origin or wording.says_of(finding.verdict)
     compared = not finding.verdict or finding.fields.keys() & {"claimed", "delta_pp"}
     if score and says == "unclear" and compared:

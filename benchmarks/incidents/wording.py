@@ -8,7 +8,6 @@ on what basis, and who answers it (audit_flow/analysis/published_weighing.py).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 from audit_flow.model.published_facts import Basis, Relation, Says, Standing
 
@@ -45,8 +44,8 @@ _AGAINST = (
     r"|absent|\bbugs?\b|visible|accessible"
     r"|(?:not|n't) (?:load|hold|run|open|parse|honou?r|respect|work)|does not load|not loadable"
     r"|(?:without|no) (?:notice|attribution|announcement)|majority vote|in (?:the )?training"
-    r"|(?:shorter|smaller|fewer|less|worse|more|larger|higher effort) (?:\w+ )?than (?:\w+ ){0,5}"
-    r"(?:stated|claimed|announced|advertised|declared|promised)"
+    r"|(?:shorter|smaller|fewer|less|worse|more|higher effort) (?:\w+ )?than (?:stated|claimed|"
+    r"announced|advertised)|(?:less|fewer|more) than (?:half|twice|double|a (?:third|quarter))\b"
     r"|(?:not|no|n't)(?: a)? match|not (?:permitted|allowed|equal|identical|consistent)"
 )
 _OTHER_ARTEFACT = (
@@ -56,18 +55,27 @@ _OTHER_ARTEFACT = (
 )
 # What a negation takes away: "no leak found", "not derived from it".
 _NEGATED = re.compile(
-    r"\b(?:no|not|never|without|isn't|wasn't|aren't)\b(?: \w+){0,3} (?:mismatch|contradict|"
+    r"\b(?:no|not|never|nothing|without|isn't|wasn't|aren't)\b(?: \w+){0,3} (?:mismatch|contradict|"
     r"contaminat|leak|swapp|copied|plagiar|corrupt|deriv|fabricat|violat|cherry|missing|tamper|"
-    r"overlap|memori[sz]|conflict|alter|cheat|exploit|lower)\w*"
+    r"overlap|memori[sz]|conflict|alter|cheat|exploit|lower|malware|malicious|backdoor|trojan|"
+    r"payload|poison|defect|degrad|oracle|differ|flagg|accus|suspect)\w*"
 )
 _SAYS: tuple[tuple[Says, str], ...] = (
     # Of the claim itself: that it was refuted is a contradiction.
     ("contradicts", r"claims? (?:is |was |were )?(?:refuted|disprove[dn]|debunked)"),
-    ("contradicts", r"^(?:consistent|in line|agrees?|match(?:es)?|fits?) (?:with )?.*\bnot \S*\d"),
-    ("informs", r"(?:errors?|faults?|flaws?|bugs?|mistakes?) (?:of|in) the (?:benchmark|data ?set"
-                r"|harness|leaderboard|labels?|test)|benchmark(?:'s)? (?:own )?(?:error|fault|bug)"
-                r"|not (?:the )?(?:publisher|claimant|owner|author)'?s?'? (?:fault|error|doing)"),
-    ("refutes", r"explanation (?:is |was )?(?:verified|confirmed|checked|upheld|holds)"),
+    ("contradicts", r"^(?:consistent|in line|fits?) (?:with )?[\d.]+[^,;]{0,30}[,;] not [\d.]+"
+                    r"(?: ?(?:billion|million|%|percent|b|m|gb|points))?$"
+                    r"|accusations? (?:is |was |were )?(?:confirmed|upheld|verified|substantiated|"
+                    r"true|right|correct)"),
+    ("informs", r"^(?!.*(?:inflat|exploit|copied|gam(?:ed|ing)|memori|contaminat|leak)).*(?:(?:"
+                r"errors?|faults?|flaws?|bugs?|mistakes?) (?:of|in) the (?:benchmark|data ?set"
+                r"|harness|leaderboard|labels?|test)|benchmark(?:'s)? (?:own )?(?:error|fault"
+                r"|bug))"),
+    ("refutes", r"explanation (?:is |was )?(?:verified|confirmed|upheld)(?! (?:to be "
+                r"|as )?(?:false|"
+                r"wrong|untrue))"
+                r"|(?:wrongly|falsely|mistakenly) (?:accus|flag|suspect)"
+                r"|(?:flagged|accused|suspected) (?:in error|by mistake)|ruled out$"),
     ("refutes", r"(?:accusation|allegation|suspicion|plagiarism|copying|derivation|contamination) "
                 r"(?:is |was )?(?:not (?:supported|confirmed|shown|found|substantiated|borne out)"
                 r"|unsupported|unsubstantiated|unproven)"),
@@ -79,7 +87,8 @@ _SAYS: tuple[tuple[Says, str], ...] = (
                 r"issue|problem)|^not (?:contaminat|contradict)|^none\b|no contradiction"
                 r"|duplicate (?:of|report)|\brepeat(?:s|ed|ing)? (?:of|an?|the|what|earlier|from)\b"
                 r"|^repeat$|^repetition|same source|second-?hand|^duplicate$|^copy of"),
-    ("contests", r"explanation (?:given|offered)|^explains\b|(?<!un)contest|(?<!un)disput|denied"
+    ("contests", r"(?<!no )(?<!without )explanation (?:given|offered)$|(?<!un)contest"
+                 r"|(?<!un)disput|denied"
                  r"|denies|denial|rebut|challeng|counter-?example|reject"
                  r"|method\w* (?:\w+ ){0,4}(?:unsound|invalid|flawed"
                  r"|criticis|unreliable|meaningless)"
@@ -89,9 +98,11 @@ _SAYS: tuple[tuple[Says, str], ...] = (
               r"|partial|both ways|inconclusive|match(?:es)? to\b"),
     ("contradicts", _OTHER_ARTEFACT),
     ("not-comparable", _DIFFERENT),
-    ("suggests", r"suspic|suspect|accus|flagged|alleg|implausib|(?<!im)possib|\blikely"
-                 r"|probabl|unverif|unconfirmed|uncorroborat|\b(?:could|might|may) be\b"
-                 r"|perhaps|maybe|\breported (?:mismatch|difference|problem|issue|error)"
+    ("suggests", r"suspic|alleg|implausib|(?<!im)possib|\blikely"
+                 r"|probabl|unverif|unconfirmed|uncorroborat"
+                 r"|\b(?:could|might|may) be (?!reproduc|confirm|verif|replic|match|shown)"
+                 r"|^(?!.*(?:confirm|verif|proven|admit|acknowledg|upheld|substantiat|holds|true))"
+                 r".*(?:suspect|accus|flagged|perhaps|maybe|\breported mismatch)"
                  r"|rumou?r|hint|suggest|appears|seems|doubt|question|concern|unproven|not proven"
                  r"|pending|anomal|unresolved$|weak|speculat|claimed by|unsubstantiated"),
     ("corrects", r"(?:typo|transcription|copying|clerical).*(?:correct|fix)"
@@ -117,17 +128,7 @@ _SAYS: tuple[tuple[Says, str], ...] = (
                  r"|undisclosed (?!change|quanti|substitut|deriv|base)|undisclosed$"
                  r"|not (?:disclosed|stated|named|published|shown|documented)|unnamed|unknown"
                  r"|undocumented"),
-    ("supports", r"^confirm(?:s|ed)?(?! (?:contamin|leak|overlap|deriv|cop|fraud|mismatch|differ))"
-                 r"|(?:origin|provenance|claim|score|result|identity|training|figure)s? (?:is |was "
-                 r"|were )?(?:confirmed|verified|upheld|substantiated)"
-                 r"|(?<!not )\bas (?:declared|stated|described|advertised|listed|documented"
-                 r"|promised|the card (?:says|states)|on the card)\b"
-                 r"|permission (?:is |was )?(?:confirmed|given)"
-                 r"|^(?:result|figure|score|number)s? repeated|^complete\b"
-                 r"|^(?:in order|fine|ok(?:ay)?|no objections?|compli(?:es|ant)|same (?:figure"
-                 r"|number|score|result)|(?:bit|byte)-?wise (?:equal|identical))\b"
-                 r"|^identical\b(?! (?:to|with) (?:another|an? |other|one of|somebody|someone))"
-                 r"|^(?:match|reproduced|replicated|consistent|agree|equal|holds|upheld|verified"
+    ("supports", r"^(?:match|reproduced|replicated|consistent|agree|equal|holds|upheld|verified"
                  r"|as claimed|identical$|within|same$|same as (?:claimed|stated)|correct$"
                  r"|valid\b|accurate|supported"
                  r"|pass(?:es|ed)?\b|higher_than_claimed|bit-?identical|permitted|allowed|intact"
@@ -138,6 +139,30 @@ _SAYS: tuple[tuple[Says, str], ...] = (
                  r"|with permission|by permission|permission granted|unmodified|unchanged|intact"
                  r"|^disclosed|^substantiated|independent(?:ly)? train"),
 )  # fmt: skip
+# Words of agreement: tried last, and never beside doubt.
+_AGREES = re.compile(
+    r"^confirm(?:s|ed)?(?: (?:the )?(?:claims?|scores?|results?|figures?|numbers?|card|clean"
+    r"|correct"
+    r"|true|valid|genuine|(?:own|independent) training))?"
+    r"(?:[,;:(].*| by (?:others|two|three|several|another).*)?$"
+    r"|^(?:(?:the )?(?:origin|provenance|claim|score|result|identity|training|figure|licence"
+    r"|license)s?"
+    r" (?:is |are |was |were )?(?:confirmed|verified|upheld|substantiated)(?:$|[,;(]))"
+    r"|\bas (?:declared|stated|described|advertised|listed|documented|promised"
+    r"|the card (?:says|states)|on the card)\b"
+    r"|^permission (?:is |was )?(?:confirmed|given)$"
+    r"|^(?:results?|figures?|scores?|numbers?) repeated$|^complete$"
+    r"|^(?:all )?(?:in order|fine|ok|okay|clean|no objections?|compliant|complies)$"
+    r"|^same (?:figure|number|score|result)$|^(?:bit|byte)-?wise (?:equal|identical)$"
+    r"|^identical (?:content|contents|weights|tensors|bytes|files|digests|hashes)$"
+)
+_DOUBT = re.compile(
+    r"\b(?:no|not|never|nothing|nobody|nowhere|none|neither|without|hardly|barely|quite|only"
+    r"|except|"
+    r"unless|until|but|however|far from|nearly|almost|partly|some|sometimes|if|vendor|owner"
+    r"|himself|"
+    r"itself|themselves)\b|n't\b|\?"
+)
 _SAYS_PATTERNS = tuple((says, re.compile(pattern)) for says, pattern in _SAYS)
 
 _STANDING: tuple[tuple[Standing, str], ...] = (
@@ -172,10 +197,14 @@ _NAMED_ROLE = re.compile(
     r"\b([A-Z][\w.-]*[\w]|[a-z][\w-]*\.[a-z]\w*)(?:'s?)? (?:core )?(?:owners?|authors?|developers?"
     r"|publishers?|maintainers?|trainers?)\b"
 )
+_IS_NAME = re.compile(r"[a-z].*[A-Z]|[A-Z].*[A-Z]|\.|\d")
 _NO_NAME = {
     "the", "two", "three", "four", "both", "all", "some", "one", "several", "paper", "model",
     "release", "its", "their", "own", "original", "lead", "first", "core", "card", "repository",
     "weights", "main", "former", "co", "many", "other", "these", "those", "an", "a",
+    "corresponding", "senior", "principal", "chief", "sole", "second", "joint", "repo", "account",
+    "checkpoint", "project", "current", "previous", "official", "anonymous", "company", "vendor",
+    "lab", "our", "github", "hub", "huggingface",
 }  # fmt: skip
 _THIRD = re.compile(
     r"independent|third[- ]part|external|researcher|university|communit|user|reader|press|news"
@@ -219,40 +248,15 @@ def says_of(verdict: str) -> Says:
     return "informs" if rest != text and found == "unclear" else found
 
 
-# Claims that nothing else was the source: what equals another model speaks against them.
-_ORIGIN = re.compile(
-    r"from scratch|from the ground up|from random|(?:\bown|in-?house|original|novel|proprietary|"
-    r"independent(?:ly)?)\b(?! benchmark| evaluation)|(?:no|without an?) (?:base|parent|upstream)"
-    r"|not (?:derived|based|built|fine-?tuned)"
-)
-_SAME = (
-    r"(?:identical|equal|the same|same)\b(?: \w+){0,2} ?(?:files?|shards?|weights?|tensors?|bytes?|"
-    r"digests?|hash(?:es)?|sha-?\d+|checksums?|embeddings?|parameters?)?"
-    r"|(?:bit|byte)-?(?:for-?(?:bit|byte)-?)?(?:identical|equal)|duplicates? of|cop(?:y|ies) of"
-)
-_IS_SAME = re.compile(rf"\b(?:{_SAME})")
-_NOT_SAME = re.compile(rf"\b(?:no|not|none|nothing|n't)\b(?: \w+){{0,2}} (?:a match|match|{_SAME})")
-_NO_WORD_OF_BYTES = re.compile(r"same (?:source|reporter|author|as (?:claimed|stated|before))")
-
-
-def says_of_origin(verdict: str, claims: Iterable[str]) -> Says | None:
-    """Return what a verdict on likeness says of claims of origin; None where it is about neither.
-
-    Of other claims the same word may mean the contrary: weights identical to those evaluated.
-    """
-    text = " ".join(verdict.casefold().split())
-    told = list(claims)
-    if not told or not all(_ORIGIN.search(c.casefold()) for c in told):
-        return None
-    if _NOT_SAME.search(text):
-        return "informs"
-    alike = _IS_SAME.search(text) and not _NO_WORD_OF_BYTES.search(text)
-    # Whatever else it says is read as ever: a dispute, a suspicion, an architecture alone.
-    return "contradicts" if alike and says_of(text) in {"unclear", "supports"} else None
-
-
 def _first(text: str) -> Says:
-    return next((says for says, pattern in _SAYS_PATTERNS if pattern.search(text)), "unclear")
+    found = next((says for says, pattern in _SAYS_PATTERNS if pattern.search(text)), None)
+    if (
+        found is None
+        and _AGREES.search(text)
+        and not _DOUBT.search(text.replace("no objection", ""))
+    ):
+        return "supports"
+    return found or "unclear"
 
 
 def standing_of(status: str) -> Standing:
@@ -263,11 +267,12 @@ def standing_of(status: str) -> Standing:
 
 
 _TAKEN_BACK = re.compile(r"withdrawn|withdrew|retract|recanted|taken back")
-_CLAIMED = r"(?:claims?|models?|scores?|release|weights|card|paper|preprint|figures?|results?)"
+_CLAIMED = r"(?:claims?|models?|scores?|release|weights|card|paper|preprint)"
 _CLAIM_TAKEN_BACK = re.compile(
-    rf"{_CLAIMED} (?:was |were |is )?(?:withdrawn|retracted|pulled|taken down)"
-    r"|(?:withdrew|retracted|withdraws?|retracts?|pulled) (?:the |its |their |his |her )?"
-    rf"{_CLAIMED}"
+    rf"{_CLAIMED} (?:was |were |is )?(?:withdrawn|retracted|taken down)(?! by (?:the )?(?:critic|"
+    r"tester|accuser|blog|reporter|user))"
+    rf"|(?<!critic )(?<!accuser )(?<!tester )(?:withdrew|retracted|withdraws?|retracts?) "
+    rf"(?:the |its |their )?{_CLAIMED}"
 )
 _FINDING_TAKEN_BACK = re.compile(
     r"(?:finding|report|accusation|analysis|allegation|post|test) (?:\w+ ){0,2}(?:withdrawn|"
@@ -283,16 +288,31 @@ def is_withdrawal(verdict: str, value: str) -> bool:
     return bool(by_verdict or _FINDING_TAKEN_BACK.search(value.casefold()))
 
 
-def is_claim_withdrawal(verdict: str, value: str) -> bool:
-    """Say whether a finding tells that the claim itself, or what made it, was taken back."""
-    return bool(_CLAIM_TAKEN_BACK.search(f"{verdict}; {value}".casefold()))
+def is_claim_withdrawal(verdict: str) -> bool:
+    """Say whether a verdict tells that the claim itself, or what made it, was taken back."""
+    return bool(_CLAIM_TAKEN_BACK.search(verdict.casefold()))
+
+
+def names_accusation(status: str) -> bool:
+    """Say whether a status speaks of an accusation that fell, not of a claim taken back."""
+    return bool(
+        re.search(
+            r"accus|alleg|alarm|suspicion|finding|report|cleared|refut|unfounded|baseless|debunk"
+            r"|exonerat|false positive",
+            status.casefold(),
+        )
+    )
 
 
 def is_objection(verdict: str) -> bool:
     """Say whether a verdict, given by the claimant, only says that he sees it otherwise."""
-    return bool(
-        re.search(r"\b(?:disagrees?|objects?|protests?|sees it otherwise)\b", verdict.casefold())
+    text = " ".join(verdict.casefold().split())
+    objection = (
+        r"^(?:(?:the |we|they|owners?|authors?|team|lab|publisher)\s?){0,3}"
+        r"(?:disagrees?|objects|protests|sees? it otherwise)\b"
     )
+    rest = re.sub(objection, " ", text)
+    return rest != text and says_of(rest) == "unclear" and "with the claim" not in text
 
 
 def relation_of(by: str, claimant: str, hub_repo: str) -> Relation:
@@ -304,14 +324,18 @@ def relation_of(by: str, claimant: str, hub_repo: str) -> Relation:
     if names_in(text) & own:
         return "claimant"
     if _OWNER.search(text):
-        return "third-party" if _names_another(by, claimant, hub_repo) else "claimant"
+        return _named_role(by, f"{claimant} {hub_repo}".casefold())
     return "third-party" if _THIRD.search(text) else "unknown"
 
 
-def _names_another(by: str, claimant: str, hub_repo: str) -> bool:
-    known = f"{claimant} {hub_repo}".casefold()
-    named = (name.casefold() for name in _NAMED_ROLE.findall(by))
-    return any(name not in _NO_NAME and name not in known for name in named)
+def _named_role(by: str, known: str) -> Relation:
+    """Return whose maintainers they are: the claimant's, unless a name before says otherwise."""
+    named = [n for n in _NAMED_ROLE.findall(by) if n.casefold() not in _NO_NAME]
+    others = [n for n in named if n.casefold() not in known]
+    if not others:
+        return "claimant"
+    # A word with a capital alone may be a name or the first of a sentence.
+    return "third-party" if any(_IS_NAME.search(n) for n in others) else "unknown"
 
 
 def names_in(text: str) -> set[str]:

@@ -15,6 +15,7 @@ from audit_flow.model import Policy
 from audit_flow.policy_file import load_policy
 from benchmarks.incidents import run, synthetic, wording
 from benchmarks.incidents.form import read_case
+from benchmarks.incidents.origin import says_of_origin
 from benchmarks.incidents.synthetic_parts import Made, Names
 
 CASES = sorted(p for p in run.CASES.iterdir() if p.is_dir())
@@ -77,10 +78,61 @@ def test_cases_of_another_hand(folder: Path) -> None:
         ("two authors, 2024-06-03", "claimant"),
         ("The authors", "claimant"),
         ("maintainers of the benchmark", "third-party"),
+        ("Corresponding author, by mail", "claimant"),
+        ("Senior developer", "claimant"),
+        ("Umbra maintainers", "unknown"),
     ],
 )
 def test_whose_maintainers(by: str, relation: str) -> None:
     assert wording.relation_of(by, "Acme AI", "acme/model-7b") == relation
+
+
+# What a verdict must not be taken for, whatever words of the contrary stand in it.
+NEVER = {
+    "supports": (
+        "complete mismatch", "confirmed contamination", "confirmed: contaminated", "confirmed leak",
+        "confirms a mismatch", "score confirmed lower", "claim confirmed false",
+        "no permission given",
+        "leaked as described", "architecture as declared, weights copied", "fine but inflated",
+        "weights not the same as declared", "nowhere near as declared", "isn't as declared",
+        "identical to the test set", "identical to another model", "results repeated: lower",
+        "score is as stated, weights are not", "confirmed by nobody", "origin confirmed: model x",
+        "complete overlap with the test set", "in order to inflate the score",
+        "complies with nothing",
+    ),
+    "contradicts": (
+        "no backdoor found", "not malware", "no tensors differ", "no larger than declared",
+        "in line with the card: not 1 item differs", "fits 85.3, not 85.31 (rounding)",
+    ),
+    "suggests": (
+        "suspected leak confirmed by n-gram match", "accusation confirmed", "wrongly accused",
+        "not flagged", "score could be reproduced",
+    ),
+    "informs": ("flaw in the benchmark exploited", "bug in the harness inflated the score"),
+    "contests": ("no explanation given", "explanation given is false"),
+    "refutes": ("explanation confirmed false", "explanation checked and found false"),
+    "not-comparable": ("no difference between prompts",),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("says", "verdict"), [(s, v) for s, many in NEVER.items() for v in many])
+def test_no_word_is_taken_for_its_contrary(says: str, verdict: str) -> None:
+    assert wording.says_of(verdict) != says
+
+
+@pytest.mark.parametrize(
+    ("verdict", "against"),
+    [
+        ("identical files", True), ("bit-identical", True), ("identical to an earlier upload", True),
+        ("same architecture", False), ("same hash as claimed", False), ("bit-identical rerun", False),
+        ("0 of 41 shards identical", False), ("nearly identical weights", False),
+        ("identical weights on both mirrors", False), ("never identical weights", False),
+    ],
+)  # fmt: skip
+def test_likeness_speaks_against_origin_alone(verdict: str, against: bool) -> None:
+    found = says_of_origin(verdict, ["base_model: trained from scratch"])
+    assert (found == "contradicts") is against
+    assert says_of_origin(verdict, ["artifact_identity: equal to the original checkpoint"]) is None
 
 
 def test_incidents_fail_under_the_default_policy_too() -> None:

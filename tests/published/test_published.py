@@ -113,12 +113,27 @@ def test_doubt_never_helps(findings: list[PublishedFinding], says: str, one_part
 def test_a_rebuttal_of_an_accusation_that_was_taken_back_leaves_nothing_open() -> None:
     accusation = finding("a", "contradicts", basis="measured")
     dropped = accusation.model_copy(update={"standing": "withdrawn"})
-    rebuttal, confirmed = finding("b", "contests"), finding("c", "supports")
+    rebuttal = finding("b", "contests", relation="claimant")
+    confirmed, critic = finding("c", "supports"), finding("d", "contests")
     assert weigh(reads(accusation, rebuttal, confirmed)).weight == "open"
     assert weigh(reads(dropped, rebuttal, confirmed)).weight == "upheld"
     assert weigh(reads(dropped, rebuttal)).weight == "nothing"
-    # Without an accusation it is the confirmation that is contested.
+    # Without an accusation, or by somebody else, it is the confirmation that is contested.
     assert weigh(reads(rebuttal, confirmed)).weight == "open"
+    assert weigh(reads(dropped, critic, confirmed)).weight == "open"
+
+
+@settings(deadline=None)
+@given(FINDINGS, st.sampled_from(("contradicts", "suggests", "unclear", "mixed")), st.booleans())
+def test_what_was_withdrawn_settles_nothing_that_others_contest(
+    findings: list[PublishedFinding], says: str, one_party: bool
+) -> None:
+    # A refutation is of an accusation: that one was made, and withdrawn, is what it needs.
+    kept = [f for f in findings if f.says != "refutes"]
+    others = [f.model_copy(update={"relation": "third-party"}) for f in kept]
+    before = weigh(reads(*others), one_party).weight
+    after = weigh(reads(*others, finding("zz", says, standing="withdrawn")), one_party).weight
+    assert before in {after, "nothing"}
 
 
 def test_one_source_told_twice_is_one_party() -> None:

@@ -109,7 +109,7 @@ EQUIVALENT = (
         ("dvc.lock:stages.*.cmd",), ("as list",), OTHER, "a list of one command is that command",
     ),
     Equivalent(
-        ("dvc.lock:stages.*.params.*",), ("remove",), OTHER,
+        ("dvc.lock:stages.train.params.configs/train.yaml.*",), ("remove",), OTHER,
         "one setting less of a mapping that the plan names whole; the file that holds it is among "
         "the inputs of the same job, by digest",
     ),
