@@ -23,6 +23,7 @@ print("ENDED", ended.name, flush=True)
 """
 
 
+@pytest.mark.long  # a server that starts beside other tests may take longer than Prefect waits
 def test_the_start_of_a_server_of_its_own_is_told_while_it_lasts(
     without_server: dict[str, str], tmp_path: Path
 ) -> None:
