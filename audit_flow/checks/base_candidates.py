@@ -156,12 +156,15 @@ def _told(candidate: BaseCandidate) -> str:
     alike = f"{candidate.tensors_alike} of {candidate.tensors} tensors of the same shape"
     if candidate.tensors_equal is not None:
         alike += f", {candidate.tensors_equal} with the same bits"
-    # ORG/NAME=FOLDER: that the folder holds that repository is the verifier's word.
-    word = f" ({candidate.source}, in the verifier's word)" if "=" in candidate.source else ""
     return (
-        f"{candidate.name}{word}: weights {bits}, {alike}, tokenizer {candidate.tokenizer}, "
-        f"configuration {config}"
+        f"{_named(candidate.name, candidate.source)}: weights {bits}, {alike}, "
+        f"tokenizer {candidate.tokenizer}, configuration {config}"
     )
+
+
+def _named(name: str, source: str) -> str:
+    """Name a candidate; ``NAME=FOLDER``: that the folder holds it is the verifier's word."""
+    return f"{name} ({source}, in the verifier's word)" if source.startswith(f"{name}=") else name
 
 
 def _compared(found: WeightComparison) -> str:
@@ -169,7 +172,7 @@ def _compared(found: WeightComparison) -> str:
         f"{t.name.replace('-', ' ')} {t.hits} of {t.places}" for t in found.tests
     )  # fmt: skip
     parts = [
-        f"{found.candidate}: {found.decision}",
+        f"{_named(found.candidate, found.source)}: {found.decision}",
         _origin(found),
         f"p ≤ 10^{found.log10_p:.1f} over {len(found.tests)} tests" if found.tests else "",
         f"({tests})" if tests else "",

@@ -251,6 +251,9 @@ def _entries(entries: Any, path: str, unread: list[str]) -> Iterator[ScoreClaim]
         if not isinstance(dataset, dict) or not _text(dataset.get("id")) or value is None:
             unread.append(f"{path}: result {number} has no dataset id or no number")
             continue
+        if dataset.get("task_id") and not _text(dataset["task_id"]):
+            unread.append(f"{path}: result {number} has a task that is no text")
+            continue
         task = _text(dataset.get("task_id")) or str(dataset["id"])
         about = {"type": task, "revision": dataset.get("revision")}
         unit = _unit(written, value)

@@ -21,15 +21,13 @@ _BYTES = (
 _IS_SAME = re.compile(
     rf"\b(?:identical|equal|same) (?:\w+ )?{_BYTES}\b"
     r"|^(?:bit|byte)-?(?:for-?(?:bit|byte)-?)?(?:wise )?(?:identical|equal)\b(?! (?:re-?run"
-    r"|reproduc|"
-    r"result|output|log))"
+    r"|reproduc|result|output|log))"
     r"|identical to (?:an?|another) (?:\w+ )?(?:model|upload|checkpoint|release)"
     rf"|cop(?:y|ies) of (?:\w+ )?{_BYTES}"
 )
 _OF_ITSELF = re.compile(
-    r"as (?:evaluated|claimed|declared|released|stated|announced|before)|the (?:claim|card"
-    r"|released)"
-    r"|\bin two|\bon both|across|mirror"
+    r"as (?:evaluated|claimed|declared|released|stated|announced|before)"
+    r"|the (?:claim|card|released)|\bin two|\bon both|across|mirror"
 )
 _NOT_SAME = re.compile(
     r"\b(?:no|not|never|none|nothing|cannot|hardly|barely|without|zero|nearly|almost|far from|0 of|"

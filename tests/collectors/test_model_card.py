@@ -64,3 +64,14 @@ def test_what_is_no_text_is_told_and_not_taken_for_a_name(
     card, scores = read_card(Folder.at(tmp_path), "README.md")
     assert scores == ()
     assert any("without dataset name, type or number" in told for told in card.unread)
+
+
+@pytest.mark.parametrize("entry", ["{id: {a: 1}}", "{id: acme/x, task_id: [1]}"])
+def test_a_nested_name_in_eval_results_is_told(tmp_path: Path, entry: str) -> None:
+    (tmp_path / "README.md").write_text("# It\n")
+    (tmp_path / ".eval_results").mkdir()
+    text = f"- dataset: {entry}\n  value: 93.4\n"
+    (tmp_path / ".eval_results" / "x.yaml").write_text(text)
+    card, scores = read_card(Folder.at(tmp_path), "README.md")
+    assert scores == ()
+    assert any("result 1 has" in told for told in card.unread)

@@ -93,7 +93,14 @@ def test_a_copy_stands_for_the_repository_that_the_verifier_says_it_is(
     first = written(tmp_path / "first", FIRST)
     stranger = written(tmp_path / "stranger", drawn(SHAPES, 9))
     named = copies.format(first=first, stranger=stranger)
-    assert outcome(family, (named, "acme/base-b")) == expected
+    asked = Asked(bases=(named, "acme/base-b"))
+    result = verify_repository("acme/child", None, load_policy("third-party"),
+                               endpoint=family.url, asked=asked)  # fmt: skip
+    (found,) = (f for f in result.verdict.findings if f.rule == "base-model.candidates")
+    assert found.outcome.value == expected
+    # Whose copy it is rests on the verifier, and a report has to say so.
+    if expected == "PASSED":
+        assert f"({named}, in the verifier's word)" in found.actual
 
 
 @pytest.mark.parametrize(
