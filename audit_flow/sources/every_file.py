@@ -43,6 +43,12 @@ def every_file(top: Path) -> EveryFile:
 def _add(found: EveryFile, root: Path, place: Path, path: str) -> None:
     try:
         status = place.lstat()
+    except FileNotFoundError:
+        # Gone since it was listed, such as what somebody else who signs was writing.
+        return
+    except OSError as error:
+        raise _unseen(path) from error
+    try:
         if stat.S_ISLNK(status.st_mode):
             found.links.append(path)
             if place.resolve().is_relative_to(root) and place.is_file():
@@ -52,7 +58,11 @@ def _add(found: EveryFile, root: Path, place: Path, path: str) -> None:
         elif not stat.S_ISDIR(status.st_mode):
             raise EvidenceError("neither file nor folder", expected="plain files", where=path)
     except (OSError, RuntimeError) as error:
-        raise EvidenceError("can't be looked at", expected="plain files", where=path) from error
+        raise _unseen(path) from error
+
+
+def _unseen(path: str) -> EvidenceError:
+    return EvidenceError("can't be looked at", expected="plain files", where=path)
 
 
 def _stop(error: OSError) -> None:
