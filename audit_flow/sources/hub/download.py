@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
+import os
 import re
 import shutil
+import stat
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from audit_flow.digests import Problem
-from audit_flow.errors import AuditFlowError, EvidenceError
+from audit_flow.errors import AuditFlowError, EvidenceError, InputError
 from audit_flow.sources.hub.http import HubHttp, NoAnswer, ServedOtherwise, Stream, TryAgain
 from audit_flow.sources.hub.listing import Entry
 from audit_flow.sources.hub.ranges import HubRanges
@@ -67,25 +71,64 @@ def download_all(
     A file that is there is hashed, and kept where its digest is the listing's. What was cut off
     goes on from its part, whose name is the digest that it has to come to. A file whose digest is
     wrong is asked for once more, then named. Memory stays flat; ``progress`` gets the bytes done
-    in all. Raises EvidenceError where the disk has no room.
+    in all. Raises EvidenceError where the disk has no room, and InputError where another process
+    downloads to the same folder.
     """
     wanted = sorted(entries, key=lambda e: -e.size)
     _room(folder, wanted)
     job = _Job(http, ranges, folder.resolve(), progress)
-    with ThreadPoolExecutor(threads, thread_name_prefix="hub-download") as pool:
+    with (
+        _alone(job.folder / PARTS),
+        ThreadPoolExecutor(threads, thread_name_prefix="hub-download") as pool,
+    ):
         futures = [pool.submit(_tried, job, entry) for entry in wanted]
         try:
             found = [future.result() for future in futures]
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
-    failed = {
-        e.path: d for e, d in zip(wanted, found, strict=True) if not isinstance(d, Downloaded)
-    }
-    if not failed:
-        shutil.rmtree(job.folder / PARTS, ignore_errors=True)
+        failed = {
+            e.path: d for e, d in zip(wanted, found, strict=True) if not isinstance(d, Downloaded)
+        }
+        if not failed:
+            shutil.rmtree(job.folder / PARTS, ignore_errors=True)
     whole = (d for d in found if isinstance(d, Downloaded))
     return tuple(sorted(whole, key=lambda d: d.path)), failed
+
+
+@contextlib.contextmanager
+def _alone(parts: Path) -> Iterator[None]:
+    """Hold the folder of parts: of two that write to one part, neither hashes what lies there."""
+    handle = _held(parts)
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _held(parts: Path) -> int:
+    while True:
+        handle = -1
+        try:
+            parts.mkdir(exist_ok=True)
+            handle = os.open(parts, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            continue
+        except BlockingIOError:
+            os.close(handle)
+            raise InputError(
+                "another download to this folder is under way", where=parts.parent.name,
+                expected="a folder of its own", remedy="Wait until it has ended, or name another",
+            ) from None  # fmt: skip
+        except OSError as error:
+            if handle < 0:
+                raise EvidenceError(f"could not be kept here: {error.strerror}",
+                                    where=parts.name) from error  # fmt: skip
+            # A file system without locks: the size of a part tells that two have written to it.
+        if os.fstat(handle).st_nlink:
+            return handle
+        os.close(handle)
 
 
 def _tried(job: _Job, entry: Entry) -> Downloaded | AuditFlowError:
@@ -112,7 +155,13 @@ def _room(folder: Path, entries: list[Entry]) -> None:
 
 
 def _there(folder: Path) -> int:
-    return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file() and not p.is_symlink())
+    total = 0
+    for path in folder.rglob("*"):
+        # Another download to the same folder may have renamed its part since it was listed.
+        with contextlib.suppress(FileNotFoundError):
+            status = path.lstat()
+            total += status.st_size if stat.S_ISREG(status.st_mode) else 0
+    return total
 
 
 def _one(job: _Job, entry: Entry) -> Downloaded:
@@ -131,6 +180,9 @@ def _one(job: _Job, entry: Entry) -> Downloaded:
         # Once more from the start: a bit may have flipped on the way, or on this disk.
         part.unlink(missing_ok=True)
         hashes = _fetched(job, entry, part)
+    if part.stat().st_size != hashes.size:
+        raise EvidenceError("somebody else writes to the same part", where=entry.path,
+                            remedy="Name a folder of its own")  # fmt: skip
     target.parent.mkdir(parents=True, exist_ok=True)
     part.replace(target)
     return hashes.result()

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from audit_flow.errors import EvidenceError, MissingEvidence
+from audit_flow.errors import AuditFlowError, EvidenceError, InputError, MissingEvidence
 from audit_flow.sources.folder import Folder
 from audit_flow.sources.hub import (
     HubHttp,
     HubName,
     HubRepository,
+    download,
     download_all,
     open_repository,
 )
 from audit_flow.sources.hub.address import AddressRule, reach_of
 from audit_flow.sources.hub.download import PARTS
 from audit_flow.sources.hub.http import Limits
+from audit_flow.sources.hub.listing import Entry
 from audit_flow.sources.ranges import LocalRanges, read_headers
 from tests.hub.server import HubServer, safetensors_file
 
@@ -172,6 +177,51 @@ def test_what_lies_in_the_folder_is_never_trusted(
     _, failed = download_all(repository.http, repository.ranges, entries, tmp_path)
     assert not failed
     assert (tmp_path / "big.bin").read_bytes() == data
+
+
+@pytest.mark.parametrize("number", [2, 6])
+def test_of_downloads_to_one_folder_one_goes_on(
+    hub_server: HubServer, tmp_path: Path, number: int
+) -> None:
+    files = {f"deep/{n}.txt": random.Random(n).randbytes(20_000) for n in range(9)}
+    hub_server.add_repo(REPO, files | {"m.safetensors": SHARD})
+    repository = opened(hub_server)
+    entries = list(repository.listing.entries.values())
+    begin = threading.Barrier(number)
+
+    def run(_: int) -> dict[str, AuditFlowError]:
+        begin.wait()
+        return download_all(repository.http, repository.ranges, entries, tmp_path)[1]
+
+    hub_server.options.latency = 0.02
+    with ThreadPoolExecutor(number) as pool:
+        ended = [pool.submit(run, n) for n in range(number)]
+    refused = [e.exception() for e in ended if e.exception()]
+    assert len(refused) < number
+    assert all(isinstance(e, InputError) and "under way" in str(e) for e in refused)
+    assert [e.result() for e in ended if not e.exception()] == [{}] * (number - len(refused))
+    assert {p: (tmp_path / p).read_bytes() for p in files} == files
+    assert not (tmp_path / PARTS).exists()
+
+
+def test_a_part_that_somebody_else_writes_to_is_told(
+    hub_server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub_server.add_repo(REPO, {"a.txt": b"x" * 5000})
+    repository = opened(hub_server)
+    entries = [repository.listing.entries["a.txt"]]
+    fetched = download._fetched
+
+    def disturbed(job: Any, entry: Entry, part: Path) -> Any:
+        hashes = fetched(job, entry, part)
+        with part.open("ab") as stream:
+            stream.write(b"of somebody else")
+        return hashes
+
+    monkeypatch.setattr(download, "_fetched", disturbed)
+    found, failed = download_all(repository.http, repository.ranges, entries, tmp_path)
+    assert (found, list(failed)) == ((), ["a.txt"])
+    assert not (tmp_path / "a.txt").exists()
 
 
 def test_a_link_in_the_folder_leads_nowhere(hub_server: HubServer, tmp_path: Path) -> None:
