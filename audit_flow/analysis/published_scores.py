@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from audit_flow.analysis.benchmarks_known import known_benchmark
+from audit_flow.analysis.scales import is_error_rate
 from audit_flow.analysis.score_rule import (
     Claimed,
     Measurement,
@@ -95,7 +96,11 @@ def _pair(
     stated = (finding.score.n_items if finding.score else None) or claim.n_items
     known = known_benchmark(claim.benchmark)
     items = stated or (known.sizes[0].n if known else None)
-    measured = Measurement(_fraction(finding), items or assumed_items, 1)
+    found = _fraction(finding)
+    if is_error_rate(claim.metric):
+        # What is not wrong is judged, so that more is better as in any other score.
+        claimed, found = 1 - claimed, 1 - found
+    measured = Measurement(found, items or assumed_items, 1)
     ours = Claimed(claimed, claim.half_unit, claim.runs)
     judgement = judge(ours, measured, model, model.rho_unknown)
     return _Pair(claim, finding, judgement, items is not None)
@@ -104,14 +109,15 @@ def _pair(
 def _read(pair: _Pair, adjusted: float, model: NoiseModel) -> NumberRead:
     j, finding = pair.judgement, pair.finding
     own = finding.relation == "claimant"
-    told = f"{100 * -j.difference:+.2f} points, n={j.n_items}"
+    worse = 1 if is_error_rate(pair.claim.metric) else -1
+    told = f"{100 * worse * j.difference:+.2f} points, n={j.n_items}"
     told += "" if pair.items_known else " (assumed)"
     if adjusted < model.alpha:
         return NumberRead("contradicts", f"{told}: more than chance explains", j)
     if own and _replaces(pair, model):
         return NumberRead("contradicts", f"{told}: the claimant replaced his figure", j)
     if j.above:
-        return NumberRead("not-comparable", f"{told}: too far above for the same set-up", j)
+        return NumberRead("not-comparable", f"{told}: too good for the same set-up", j)
     if own:
         return NumberRead("informs", f"{told}: within chance, by the claimant himself", j)
     if j.passes:

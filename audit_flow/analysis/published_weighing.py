@@ -2,7 +2,8 @@
 
 A contradiction is firm when the claimant himself states or admits it, when anybody can look it up
 again and nobody answers it, or when independent parties, or one party on the released weights,
-measured it; whoever weighs may let one party suffice whom nobody answers. Everything else leaves
+measured it; whoever weighs may let one party suffice whom nobody answers. Scores that two
+independent parties measured stand against a claimant who only denies them. Everything else leaves
 the claim open: accusations are not decided beyond their evidence.
 """
 
@@ -54,7 +55,8 @@ def weigh(reads: Iterable[Read], one_party: bool = False) -> Weighed:
     against = () if refuted else tuple(r for r in standing if _is_against(r))
     firm = [r for r in against if _is_firm(r, against, standing, one_party)]
     if firm:
-        return Weighed("contradicted", "published findings contradict it", tuple(firm))
+        admits = (r for r in _those(standing, "admits") if r.finding.relation != "third-party")
+        return Weighed("contradicted", "published findings contradict it", (*firm, *admits))
     if against:
         return Weighed("open", _why_not_firm(standing), against)
     admitted = [r for r in _those(standing, "admits") if r.finding.relation != "third-party"]
@@ -120,8 +122,8 @@ def _is_firm(
         return True
     if any(r.says == "admits" and r.finding.relation != "third-party" for r in standing):
         return True
-    if _those(standing, "contests", "refutes"):
-        return False
+    if answers := _those(standing, "contests", "refutes"):
+        return all(map(_is_bare, answers)) and _measured_twice(against)
     if finding.basis == "repeatable":
         return True
     if finding.standing == "disputed":
@@ -130,6 +132,21 @@ def _is_firm(
         return True
     unanswered = one_party and not _those(standing, "supports")
     return finding.basis == "measured" and (unanswered or finding.weights == "released")
+
+
+def _is_bare(answer: Read) -> bool:
+    """Say whether a claimant only says otherwise, and shows nothing."""
+    finding = answer.finding
+    return answer.says == "contests" and (finding.relation, finding.basis) == (
+        "claimant",
+        "statement",
+    )
+
+
+def _measured_twice(against: Sequence[Read]) -> bool:
+    """Say whether two independent parties measured another score."""
+    scores = [r for r in against if r.finding.score is not None and r.says == "contradicts"]
+    return _parties(scores) >= 2
 
 
 def _parties(reads: Sequence[Read]) -> int:

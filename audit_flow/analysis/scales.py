@@ -69,6 +69,14 @@ _UNBOUNDED = ("perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte
               "arena_score", "macro_f1", "f1_macro", "auc", "roc_auc")  # fmt: skip
 
 
+# Shares in which the better model has the lower number: of words, characters, items or answers.
+_ERROR_RATES = frozenset(
+    {"wer", "cer", "mer", "wil", "eer", "err", "error", "errors", "hallucination",
+     "hallucinations", "toxicity", "failure", "failures"}
+)  # fmt: skip
+_ERROR_RATE = re.compile(r"\battack success\b")
+
+
 def _normalised(metric: str) -> str:
     name = metric.strip().lower().split(",")[0]
     return re.sub(r"[\s\-]+", "_", name)
@@ -97,3 +105,9 @@ def scale_of(metric: str) -> Scale:
     if name not in _KNOWN and re.fullmatch(r"maj@[1-9][0-9]{0,6}", name):
         name = "maj"
     return _KNOWN.get(name, Scale("unknown"))
+
+
+def is_error_rate(metric: str) -> bool:
+    """Say whether a metric, by its name, is a share of which less is better."""
+    text = re.sub(r"[\s_\-]+", " ", metric.casefold())
+    return bool(_ERROR_RATES & set(re.findall(r"[a-z]+", text)) or _ERROR_RATE.search(text))

@@ -60,9 +60,11 @@ class FindingEntry(Wire):
 
 
 class MeasureEntry(Wire):
-    """One measurement of a provider, in percent."""
+    """One measurement of a provider: a share in percent, or a number of any other unit."""
 
     name: Text
+    unit: Literal["percent", "other"] = "percent"
+    lower_is_better: bool = False
     value: Number | None = None
     at_least: bool = False
     right: int | None = Field(default=None, ge=0, lt=2**53)
@@ -72,8 +74,12 @@ class MeasureEntry(Wire):
     @model_validator(mode="after")
     def _counts_fit(self) -> MeasureEntry:
         numbers = [n for n in (self.value, self.limit) if n is not None]
-        if not all(n.is_finite() and 0 <= n <= 100 for n in numbers):
+        if not all(n.is_finite() and len(n.as_tuple().digits) <= 40 for n in numbers):
+            raise ValueError("a value or limit that is no number: expected up to 40 digits")
+        if self.unit == "percent" and not all(0 <= n <= 100 for n in numbers):
             raise ValueError("a value or limit that is no share: expected 0 to 100 percent")
+        if self.at_least and self.lower_is_better:
+            raise ValueError("at_least with lower_is_better: expected the value itself")
         if self.right is not None and self.asked is not None and self.right > self.asked:
             raise ValueError(f"{self.right} right of {self.asked}: expected no more than asked")
         return self

@@ -64,13 +64,15 @@ class PublishedFinding(EvidenceBase):
 
 
 class ServedMeasure(Frozen):
-    """One measurement of one provider, in percent; ``at_least`` says that the value is a bound.
+    """One measurement of one provider, in ``unit``; ``at_least`` says that the value is a bound.
 
-    ``limit`` is what it must reach, from repeated runs of the reference; ``right`` of ``asked``
-    are the counts behind the value, where they are stated.
+    ``limit`` is what it must reach, or with ``lower_is_better`` not exceed, from repeated runs of
+    the reference; ``right`` of ``asked`` are the counts behind the value, where they are stated.
     """
 
     name: ShortText
+    unit: Literal["percent", "other"] = "percent"
+    lower_is_better: bool = False
     value: Share | None = None
     at_least: bool = False
     right: Count | None = None

@@ -14,6 +14,13 @@ _ORIGIN = re.compile(
     r"architecture|pre-?training)|(?:no|without an?) (?:base|parent|upstream)"
     r"|not (?:derived|based on|fine-?tuned)"
 )
+# What is public may be used by anybody.
+_ARCHITECTURE = re.compile(
+    r"^(?:the )?(?:same|identical|equal|matching|shared|common|similar) (?:public |open |model )?"
+    r"(?:architectures?|shapes?|layouts?|dimensions|sizes|layer (?:counts?|names)|tensor (?:names"
+    r"|shapes)|tokeni[sz]ers?|vocabular(?:y|ies)|config(?:uration)?s?|hyper-?parameters?|class(?:es"
+    r")?|code base|names)(?: (?:only|alone|and (?:names|shapes|layout|tokeni[sz]er|sizes)))*$"
+)
 _BYTES = (
     r"(?:files?|shards?|weights?|tensors?|bytes?|digests?|hash(?:es)?|sha-?\d+|checksums?"
     r"|embeddings?)"
@@ -42,8 +49,15 @@ def says_of_origin(verdict: str, claims: Iterable[str]) -> Says | None:
     """
     text = " ".join(verdict.casefold().split())
     told = list(claims)
-    if not told or not all(_ORIGIN.search(c.casefold()) for c in told):
+    if not told or not all(map(is_of_origin, told)):
         return None
+    if _ARCHITECTURE.search(text):
+        return "informs"
     alike = _IS_SAME.search(text) and not _OF_ITSELF.search(text) and not _NOT_SAME.search(text)
     # Whatever else it says is read as ever: a dispute, a suspicion, an architecture alone.
     return "contradicts" if alike and says_of(text) in {"unclear", "supports"} else None
+
+
+def is_of_origin(claim: str) -> bool:
+    """Say whether a claim is that nothing else was the source of a model."""
+    return bool(_ORIGIN.search(claim.casefold()))

@@ -14,8 +14,10 @@ from typing import Any
 
 import yaml
 
+from audit_flow.analysis.scales import is_error_rate
 from audit_flow.model.published_facts import Standing
-from benchmarks.incidents import wording
+from benchmarks.incidents import parties, wording
+from benchmarks.incidents.absence import says_of_absence
 from benchmarks.incidents.form import Case, CaseClaim, CaseFinding, number, words
 from benchmarks.incidents.origin import says_of_origin
 from benchmarks.incidents.rows import served
@@ -28,11 +30,21 @@ _CONDITIONS = {
     "variant", "n_items", "shots", "harness", "prompt", "system_prompt", "temperature", "effort",
     "reasoning_effort", "context_length", "k", "metric", "sampling", "benchmark_version", "split",
     "subset", "version", "dataset_revision", "protocol", "scaffold", "budget", "pass_at_k",
-    "maj_at_k", "chat_template", "n_shots",
+    "maj_at_k", "chat_template", "n_shots", "precision", "dtype", "quantization", "quantisation",
+    "context", "context_window", "window", "stride", "decoding", "language_model", "attempts",
+    "max_turns", "turns", "tools", "thinking", "reasoning", "thinking_budget", "token_budget",
+    "max_tokens", "samples", "voting", "beam", "beam_size", "normaliser", "normalizer",
+    "tokenization", "tokenizer", "judge", "judge_model", "grader", "image_size", "resolution",
+    "crops", "ensemble", "retriever", "top_k", "rerank", "reranker", "language", "cot", "filter",
+    "averaging", "few_shot", "num_fewshot", "weights",
 }  # fmt: skip
 
 
+_ERRORS = re.compile(r"(?i)\b(?:wer|cer|eer|error rate|hallucination rate|attack success)\b")
 _FAVOURABLE = {"supports", "refutes", "informs", "corrects", "differs-slightly", "contests"}
+
+
+_AGAINST = {"contradicts", "suggests", "unclear"}
 
 
 def claims_in_question(case: Case) -> tuple[CaseClaim, ...]:
@@ -94,7 +106,19 @@ def _task(claim: CaseClaim) -> str:
 
 
 def _metric(claim: CaseClaim) -> str:
-    return words(claim.metric.get("metric")).replace("/", "-") or "accuracy"
+    keys = ("metric", "name", "measure", "metric_name")
+    name = next((n for k in keys if (n := words(claim.metric.get(k)))), "").replace("/", "-")
+    less = _less_is_better(claim.metric) or (not name and _ERRORS.search(_benchmark(claim)))
+    if less and not is_error_rate(name):
+        return f"error rate ({name})" if name else "error rate"
+    return name or "accuracy"
+
+
+def _less_is_better(metric: Mapping[str, Any]) -> bool:
+    if metric.get("lower_is_better") is True or metric.get("higher_is_better") is False:
+        return True
+    told = (words(metric.get(k)).casefold() for k in ("direction", "better", "unit", "metric"))
+    return any(re.search(r"\b(?:lower|less|smaller|minimi[sz]e)\b", t) for t in told)
 
 
 def _unit(claim: CaseClaim) -> str | None:
@@ -108,7 +132,8 @@ def _unit(claim: CaseClaim) -> str | None:
 def _share(value: Decimal, unit: str) -> str | None:
     if unit in {"fraction", "ratio", "probability"} and 0 <= value <= 1:
         return "fraction"
-    if unit in {"", "percent", "%", "pct", "points", "pp", "percentage"} and 0 <= value <= 100:
+    named = re.match(r"(?:percent(?:age)?|%|pct|points|pp)\b|%", unit)
+    if (not unit or named) and 0 <= value <= 100:
         return "fraction" if not unit and value <= 1 else "percent"
     return None
 
@@ -189,7 +214,7 @@ def _standing(case: Case) -> Standing:
 
 
 def _relation(case: Case, finding: CaseFinding) -> str:
-    return wording.relation_of(finding.by, case.claimant, case.hub_repo)
+    return parties.relation_of(finding.by, case.claimant, case.hub_repo)
 
 
 def _finding(
@@ -211,12 +236,17 @@ def _finding(
         own = "open" if says in _FAVOURABLE else own
         says = "refutes" if says == "contests" and relation != "claimant" else says
     told = wording.is_withdrawal(finding.verdict, finding.text)
+    denied = (
+        relation == "claimant"
+        and says == "contests"
+        and wording.is_bare_denial(f"{finding.verdict}; {finding.text}")
+    )
     entry: dict[str, Any] = {
         "claims": [ids.get(name, name) for name in finding.bears_on],
         "by": finding.by[:1000] or "not stated",
         "relation": relation,
         "says": says,
-        "basis": _basis(case, finding),
+        "basis": "statement" if denied else _basis(case, finding),
         "standing": "withdrawn" if told else own,
         "statement": f"{finding.text[:4000]} [{finding.verdict[:500] or 'no verdict'}]",
         "weights": wording.weights_in(_all_words(finding)),
@@ -233,8 +263,14 @@ def _all_words(finding: CaseFinding) -> str:
 
 
 def _says(finding: CaseFinding, score: Mapping[str, Any] | None, about: Iterable[CaseClaim]) -> str:
-    of_origin = says_of_origin(finding.verdict, (f"{c.kind}: {c.text}" for c in about))
-    says = of_origin or wording.says_of(finding.verdict)
+    claims = list(about)
+    says = (
+        says_of_origin(finding.verdict, (f"{c.kind}: {c.text}" for c in claims))
+        or says_of_absence(finding.verdict, ((c.kind, c.text) for c in claims))
+        or wording.says_of(finding.verdict)
+    )
+    if says in _AGAINST and _is_another_measurement(finding, claims):
+        return "not-comparable"
     compared = not finding.verdict or finding.fields.keys() & {"claimed", "delta_pp"}
     if score and says == "unclear" and compared:
         # A number without a word is a reproduction like any other: the number will decide.
@@ -278,6 +314,19 @@ def _differing(finding: CaseFinding, about: list[CaseClaim]) -> set[str]:
             if own[key] != theirs[key]:
                 found.add(f"{key} {own[key]} against {theirs[key]}")
     return found
+
+
+def _is_another_measurement(finding: CaseFinding, about: list[CaseClaim]) -> bool:
+    """Say whether a number is held against a claimed one that was measured otherwise.
+
+    Of claimed shares the product itself says so: this is for numbers of any other unit.
+    """
+    values = [number(c.metric.get("value")) for c in about]
+    if number(finding.value) is None or not about or None in values:
+        return False
+    if any(_unit(c) is not None for c in about):
+        return False
+    return bool(_differing(finding, about)) or wording.weights_in(_all_words(finding)) == "other"
 
 
 def _of_another(finding: CaseFinding, about: list[CaseClaim]) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from audit_flow.model.published_facts import Basis, Relation, Says, Standing
+from audit_flow.model.published_facts import Basis, Says, Standing
 
 _WHAT_DIFFERS = (
     r"(?:conditions?|protocols?|harness(?:es)?|prompts?|(?:chat )?templates?|settings?|set-?ups?"
@@ -95,7 +95,8 @@ _SAYS: tuple[tuple[Says, str], ...] = (
                  r"|(?:flawed|unsound|invalid) (?:method|test|measure)|test (?:is )?invalid"
                  r"|criticis|(?:tester|user|measurement) error|(?:owner|author)s? disagree"),
     ("mixed", r"\bmismatch\b.*\b(?<!mis)match\b|\b(?<!mis)match(?:es)?\b.*\bmismatch|mixed|partly"
-              r"|partial|both ways|inconclusive|match(?:es)? to\b"),
+              r"|partial|both ways|inconclusive|match(?:es)? to\b"
+              r"|\b(?:match|agree|consistent|identical|equal)\w*\b.*\b(?:only|except|but not)\b"),
     ("contradicts", _OTHER_ARTEFACT),
     ("not-comparable", _DIFFERENT),
     ("suggests", r"suspic|alleg|implausib|(?<!im)possib|\blikely"
@@ -105,6 +106,10 @@ _SAYS: tuple[tuple[Says, str], ...] = (
                  r".*(?:suspect|accus|flagged|perhaps|maybe|\breported mismatch)"
                  r"|rumou?r|hint|suggest|appears|seems|doubt|question|concern|unproven|not proven"
                  r"|pending|anomal|unresolved$|weak|speculat|claimed by|unsubstantiated"),
+    ("corrects", r"^(?!.*\b(?:not|never|yet|un\w+|later|weeks?|months?)\b)(?:.*\b(?:transient|"
+                 r"temporary|momentary|short-lived)\b.*\b(?:repaired|fixed|corrected|resolved|"
+                 r"restored|re-?uploaded|sent again)\b|.*\b(?:repaired|fixed|corrected|resolved|"
+                 r"re-?uploaded) before (?:the )?(?:announcement|release|publication|launch))"),
     ("corrects", r"(?:typo|transcription|copying|clerical).*(?:correct|fix)"
                  r"|(?:correct|fix|errat).*typo|erratum|corrigendum"
                  r"|(?:honest|open|sign|announc|dat|volunt|document|public|prompt|transparen)\w*"
@@ -150,6 +155,9 @@ _AGREES = re.compile(
     r" (?:is |are |was |were )?(?:confirmed|verified|upheld|substantiated)(?:$|[,;(]))"
     r"|\bas (?:declared|stated|described|advertised|listed|documented|promised"
     r"|the card (?:says|states)|on the card)\b"
+    r"|^(?:all )?(?:signed |stated |listed |published )?(?:checksums?|digests?|hash(?:es)?"
+    r"|signatures?|sha-?\d+s?|sums|bytes|sizes?)(?: all)? (?:is |are |was |were )?(?:verified|valid"
+    r"|correct|confirmed|ok|okay|good|right|in order|check(?:s|ed)? out|agree)(?:$|[,;(])"
     r"|^permission (?:is |was )?(?:confirmed|given)$"
     r"|^(?:results?|figures?|scores?|numbers?) repeated$|^complete$"
     r"|^(?:all )?(?:in order|fine|ok|okay|clean|no objections?|compliant|complies)$"
@@ -177,45 +185,6 @@ _STANDING: tuple[tuple[Standing, str], ...] = (
                  r"|re-?uploaded|reverted"),
 )  # fmt: skip
 _STANDING_PATTERNS = tuple((standing, re.compile(pattern)) for standing, pattern in _STANDING)
-
-_OTHER_OWNER = re.compile(
-    r"(?:benchmark|data ?set|issue|report|blog|article|leaderboard|arena|base[- ]model|original "
-    r"model|upstream|other|another|rival|source model)(?:'s|s)?(?: #?\d+)? (?:owner|author|"
-    r"maintainer|developer|publisher|creator|team|vendor)"
-    r"|(?:not|unlike|independent of|against) the (?:owner|author|claimant)"
-    r"|\b(?:users?|customers?|community|readers|critics) of\b"
-    r"|(?:owner|author|maintainer|developer)s? of (?:the |an? )?"
-    r"(?:benchmark|data ?set|issue|report|base|original|upstream|other|rival)"
-    r"|\busers?\b"
-)
-_OWNER = re.compile(
-    r"\b(?:owners?|authors?|claimants?|developers?|publishers?|trainers?|uploaders?|maintainers?"
-    r"|release team|model team|own (?:re-?run|report|card|statement|post-mortem)|vendor itself)\b"
-)
-# Somebody's maintainers, by a proper name: they are the claimant's only if the name is.
-_NAMED_ROLE = re.compile(
-    r"\b([A-Z][\w.-]*[\w]|[a-z][\w-]*\.[a-z]\w*)(?:'s?)? (?:core )?(?:owners?|authors?|developers?"
-    r"|publishers?|maintainers?|trainers?)\b"
-)
-_IS_NAME = re.compile(r"[a-z].*[A-Z]|[A-Z].*[A-Z]|\.|\d")
-_NO_NAME = {
-    "the", "two", "three", "four", "both", "all", "some", "one", "several", "paper", "model",
-    "release", "its", "their", "own", "original", "lead", "first", "core", "card", "repository",
-    "weights", "main", "former", "co", "many", "other", "these", "those", "an", "a",
-    "corresponding", "senior", "principal", "chief", "sole", "second", "joint", "repo", "account",
-    "checkpoint", "project", "current", "previous", "official", "anonymous", "company", "vendor",
-    "lab", "our", "github", "hub", "huggingface",
-}  # fmt: skip
-_THIRD = re.compile(
-    r"independent|third[- ]part|external|researcher|university|communit|user|reader|press|news"
-    r"|journalist|leaderboard|auditor|critics?\b|rival|tester"
-)
-_COMMON = {
-    "team", "labs", "research", "institute", "university", "various", "several", "serving",
-    "vendors", "vendor", "model", "models", "company", "group", "open", "with", "from", "authors",
-    "https", "technologies", "technology", "intelligence", "artificial", "github", "none", "null",
-    "independent", "foundation", "community", "users", "data", "news", "cloud", "instruct",
-}  # fmt: skip
 
 _HEDGED = re.compile(
     r"looks? like|resembl|similar|suggest|appears|seems|reported(?:ly)?|alleg|claims? to be|says "
@@ -257,6 +226,11 @@ def _first(text: str) -> Says:
     ):
         return "supports"
     return found or "unclear"
+
+
+def is_doubtful(text: str) -> bool:
+    """Say whether words of doubt, or of the contrary, stand in a text."""
+    return bool(_DOUBT.search(text.casefold()))
 
 
 def standing_of(status: str) -> Standing:
@@ -315,40 +289,6 @@ def is_objection(verdict: str) -> bool:
     return rest != text and says_of(rest) == "unclear" and "with the claim" not in text
 
 
-def relation_of(by: str, claimant: str, hub_repo: str) -> Relation:
-    """Say whether a finding comes from the claimant, by role or by name."""
-    text = by.casefold()
-    own = names_in(claimant) | _organisations(hub_repo)
-    if _OTHER_OWNER.search(text):
-        return "third-party"
-    if names_in(text) & own:
-        return "claimant"
-    if _OWNER.search(text):
-        return _named_role(by, f"{claimant} {hub_repo}".casefold())
-    return "third-party" if _THIRD.search(text) else "unknown"
-
-
-def _named_role(by: str, known: str) -> Relation:
-    """Return whose maintainers they are: the claimant's, unless a name before says otherwise."""
-    named = [n for n in _NAMED_ROLE.findall(by) if n.casefold() not in _NO_NAME]
-    others = [n for n in named if n.casefold() not in known]
-    if not others:
-        return "claimant"
-    # A word with a capital alone may be a name or the first of a sentence.
-    return "third-party" if any(_IS_NAME.search(n) for n in others) else "unknown"
-
-
-def names_in(text: str) -> set[str]:
-    """Return the words of a text that can name somebody."""
-    found = re.findall(r"[a-z0-9][a-z0-9._-]*[a-z0-9]", text.casefold())
-    return {w for w in found if len(w) >= 4 and w not in _COMMON and not w[:4].isdigit()}
-
-
-def _organisations(hub_repo: str) -> set[str]:
-    owners = re.findall(r"([A-Za-z0-9][\w.-]*)/[\w.-]+", hub_repo)
-    return {o.casefold() for o in owners if o.casefold() not in _COMMON}
-
-
 def basis_of(text: str, is_number: bool) -> Basis:
     """Say whether anybody can look a finding up again, or it was measured, or only said."""
     lower = text.casefold()
@@ -358,6 +298,26 @@ def basis_of(text: str, is_number: bool) -> Basis:
     if _REPEATABLE.search(lower) or re.search(r"\d", lower):
         return "repeatable"
     return "statement"
+
+
+_EXPLAINED = re.compile(
+    r"\b(?:because|since|due to|explain\w*|reason|cause[ds]?|wrong|incorrect|different|other"
+    r"|another|older|newer|should (?:be|have)|must be|needs?|requires?|templates?|prompts?"
+    r"|settings?|versions?|uploads?|bugs?|harness|quanti\w*|parser|temperature|precision|error in"
+    r"|published (?!by)\w|posted|shows?|logs? (?:of|at|are|were published)|re-?ran|second run|third"
+    r" part\w+|independent)\b"
+)
+_NOTHING_SHOWN = re.compile(
+    r"\b(?:no|without(?: any)?|not any)\b[^.;]{0,80}?\b(?:published|given|shown|named|provided|"
+    r"offered|stated|shared|disclosed)"
+    r"|\b(?:no|without(?: any)?) (?:logs?|evidence|data|details?|figures?|numbers?|proof|reasons?"
+    r"|explanations?)\b|(?:gave|gives|named|offered|published|showed) (?:none|nothing)"
+)
+
+
+def is_bare_denial(text: str) -> bool:
+    """Say whether a claimant only stands by his word: neither reason nor evidence is named."""
+    return not _EXPLAINED.search(_NOTHING_SHOWN.sub(" ", text.casefold()))
 
 
 def conditions_in(text: str) -> str | None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from audit_flow.model import Policy
 from audit_flow.policy_file import load_policy
-from benchmarks.incidents import run, synthetic, wording
+from benchmarks.incidents import parties, run, synthetic, wording
+from benchmarks.incidents.absence import says_of_absence
 from benchmarks.incidents.form import read_case
 from benchmarks.incidents.origin import says_of_origin
 from benchmarks.incidents.synthetic_parts import Made, Names
@@ -84,7 +85,7 @@ def test_cases_of_another_hand(folder: Path) -> None:
     ],
 )
 def test_whose_maintainers(by: str, relation: str) -> None:
-    assert wording.relation_of(by, "Acme AI", "acme/model-7b") == relation
+    assert parties.relation_of(by, "Acme AI", "acme/model-7b") == relation
 
 
 # What a verdict must not be taken for, whatever words of the contrary stand in it.
@@ -96,6 +97,7 @@ NEVER = {
         "leaked as described", "architecture as declared, weights copied", "fine but inflated",
         "weights not the same as declared", "nowhere near as declared", "isn't as declared",
         "identical to the test set", "identical to another model", "results repeated: lower",
+        "checksums not verified", "checksum verified by nobody", "digests agree on one shard only",
         "score is as stated, weights are not", "confirmed by nobody", "origin confirmed: model x",
         "complete overlap with the test set", "in order to inflate the score",
         "complies with nothing",
@@ -112,6 +114,10 @@ NEVER = {
     "contests": ("no explanation given", "explanation given is false"),
     "refutes": ("explanation confirmed false", "explanation checked and found false"),
     "not-comparable": ("no difference between prompts",),
+    "corrects": (
+        "transient error, never repaired", "temporary fault, not fixed", "upload error",
+        "transient error, repaired three weeks later", "not repaired before the release",
+    ),
 }  # fmt: skip
 
 
@@ -134,6 +140,63 @@ def test_likeness_speaks_against_origin_alone(verdict: str, against: bool) -> No
     found = says_of_origin(verdict, ["base_model: trained from scratch"])
     assert (found == "contradicts") is against
     assert says_of_origin(verdict, ["artifact_identity: equal to the original checkpoint"]) is None
+
+
+@pytest.mark.parametrize(
+    ("verdict", "claim", "confirms"),
+    [
+        ("no leak", "containers hold no commits after the issue date", True),
+        ("no contamination found", "the corpus contains none of the test problems", True),
+        ("no overlap", "contamination: held-out test set", True),
+        ("no derivation", "trained from scratch", True),
+        ("no tampering", "artifact_integrity: files equal the signed digests", True),
+        ("no malware found", "weights are safe to load", True),
+        # Of another claim it says nothing, and what follows may be the contrary.
+        ("no leak", "scores 61.8 on the benchmark", False),
+        ("no contamination found", "no output of other vendors' models was used", False),
+        ("no malware found", "the corpus contains none of the test problems", False),
+        ("no leak, but answers were visible", "no answers in the containers", False),
+        ("no contamination found in 3 % of it, unclear elsewhere", "none of the test items", False),
+        ("no evidence of contamination", "none of the test items were trained on", False),
+        ("not contaminated?", "none of the test items were trained on", False),
+        ("leak found", "containers hold no commits after the issue date", False),
+    ],
+)  # fmt: skip
+def test_nothing_found_confirms_a_claim_of_nothing(
+    verdict: str, claim: str, confirms: bool
+) -> None:
+    kind, _, text = claim.rpartition(": ")
+    assert (says_of_absence(verdict, [(kind, text)]) == "supports") is confirms
+    assert says_of_absence(verdict, []) is None
+    assert says_of_absence(verdict, [(kind, text), ("score", "61.8 on the benchmark")]) is None
+
+
+@pytest.mark.parametrize(
+    ("by", "claimant", "relation"),
+    [
+        ("Speech group, University of Tonn", "Brindle Speech", "third-party"),
+        ("Vision laboratory of Tonn", "Ombra Vision Systems", "unknown"),
+        ("Brindle, 2026-03-22", "Brindle Speech", "claimant"),
+    ],
+)
+def test_a_word_of_the_field_names_nobody(by: str, claimant: str, relation: str) -> None:
+    assert parties.relation_of(by, claimant, "acme/model-7b") == relation
+
+
+@pytest.mark.parametrize(
+    ("text", "bare"),
+    [
+        ("denied; internal runs still give 3.1; no logs were published", True),
+        ("denied; stands by the published numbers", True),
+        ("denied; says without any evidence that it is right", True),
+        ("denied; they used the wrong chat template", False),
+        ("denied; logs of the run at https://example.org", False),
+        ("denied; because of another version of the harness", False),
+        ("denied; an independent lab re-ran it", False),
+    ],
+)
+def test_a_denial_with_a_reason_is_no_bare_one(text: str, bare: bool) -> None:
+    assert wording.is_bare_denial(text) is bare
 
 
 def test_incidents_fail_under_the_default_policy_too() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,45 @@ def test_one_party_suffices_only_where_the_policy_says_so() -> None:
     assert weigh(reads(released, contest), one_party=True).weight == "open"
 
 
+@pytest.mark.parametrize(
+    ("explained", "scores", "parties", "weight"),
+    [(False, True, 2, "contradicted"), (True, True, 2, "open"), (False, False, 2, "open"),
+     (False, True, 1, "open")],
+)  # fmt: skip
+def test_a_bare_denial_opens_no_score_that_two_parties_measured(
+    explained: bool, scores: bool, parties: int, weight: str
+) -> None:
+    score = PublishedScore(value=Decimal(50), unit="percent") if scores else None
+    against = [
+        finding(f"a{n}", "contradicts", basis="measured", by=f"Lab {name}", standing="disputed",
+                score=score, published=f"https://{name}.example")
+        for n, name in enumerate(("Alpha", "Beta")[:parties])
+    ]  # fmt: skip
+    basis = "measured" if explained else "statement"
+    denial = finding("c", "contests", relation="claimant", basis=basis)
+    assert weigh(reads(*against, denial)).weight == weight
+    # Somebody else's objection is none of his word.
+    other = finding("d", "contests", relation="third-party", basis="statement")
+    assert weigh(reads(*against, denial, other)).weight == "open"
+
+
+def test_an_admission_is_what_a_contradiction_rests_on_too() -> None:
+    found = finding("a", "contradicts", basis="repeatable")
+    admitted = finding("b", "admits", relation="claimant")
+    weighed = weigh(reads(found, admitted))
+    assert [r.finding.name for r in weighed.rests_on] == ["a", "b"]
+
+
+@settings(deadline=None)
+@given(st.floats(0.02, 0.4), st.floats(0.15, 0.5), st.sampled_from(("WER", "error_rate", "CER")))
+def test_more_errors_than_claimed_contradict_and_fewer_do_not(
+    claimed: float, more: float, metric: str
+) -> None:
+    assert _number(claimed, claimed + more, 2000, metric=metric) == "contradicts"
+    assert _number(claimed + more, claimed, 2000, metric=metric) == "not-comparable"
+    assert _number(claimed, claimed, 50_000, metric=metric) == "supports"
+
+
 @settings(deadline=None)
 @given(st.floats(0.3, 0.95), st.floats(0.0, 0.02), st.integers(500, 20_000))
 def test_numbers_within_chance_never_contradict(mean: float, below: float, items: int) -> None:
@@ -173,9 +213,15 @@ def test_numbers_far_below_contradict_whatever_word_stands_there(
     assert _number(mean, mean - below, items, says="supports") == "contradicts"
 
 
-def _number(claimed: float, measured: float, items: int, says: str = "contradicts") -> str:
+def _number(
+    claimed: float,
+    measured: float,
+    items: int,
+    says: str = "contradicts",
+    metric: str = "accuracy",
+) -> str:
     claim = ScoreClaim.model_validate(
-        {"id": "c", "benchmark": "b", "metric": "accuracy", "value": f"{100 * claimed:.2f}",
+        {"id": "c", "benchmark": "b", "metric": metric, "value": f"{100 * claimed:.2f}",
          "unit": "percent", "n_items": items, "source": "s"}
     )  # fmt: skip
     score = PublishedScore.model_validate({"value": f"{100 * measured:.4f}", "unit": "percent"})
