@@ -116,11 +116,16 @@ def _by_weights(
     expected = f"{claim.base}, shown by its weights"
     if named.decision == "related" and named.parent == "other":
         return failed(
-            claim.id, "another candidate is nearer: its own training is in these weights, and the "
-            "named base model's is not", expected, f"{named.rival}; {actual}", *ids,
+            claim.id, "another candidate is nearer: what is peculiar to it is in these weights, "
+            "and what is peculiar to the named base model is not",
+            expected, f"{named.rival}; {actual}", *ids,
         )  # fmt: skip
     if named.decision == "related":
-        return passed(claim.id, _related_words(named), expected, actual, *ids)
+        words = _related_words(named)
+        same = [c.candidate for c in compared if c is not named and c.reason and c.change
+                and c.change.kind == "identical"]  # fmt: skip
+        words += f"; {same[0]} holds the same weights as this release" if same else ""
+        return passed(claim.id, words, expected, actual, *ids)
     if named.decision == "not related":
         return failed(
             claim.id, "the weights share no lineage or initialisation with the named base model, "
@@ -172,7 +177,8 @@ def _compared(found: WeightComparison) -> str:
         f"{t.name.replace('-', ' ')} {t.hits} of {t.places}" for t in found.tests
     )  # fmt: skip
     parts = [
-        f"{_named(found.candidate, found.source)}: {found.decision}",
+        f"{_named(found.candidate, found.source)}: {found.decision}"
+        + (f" ({found.reason})" if found.reason and found.decision == "related" else ""),
         _origin(found),
         f"p ≤ 10^{found.log10_p:.1f} over {len(found.tests)} tests" if found.tests else "",
         f"({tests})" if tests else "",

@@ -106,6 +106,7 @@ def _line(found: WeightComparison) -> str:
     words = f"{found.candidate}: {found.decision}"
     if found.decision == "related":
         words += f", p ≤ 10^{found.log10_p:.1f}"
+        words += " and an empirical test" if found.basis == "empirical" else ""
     if found.parent == "this":
         words += ", the nearest of those related"
     words += f" ({found.reason})" if found.reason else ""

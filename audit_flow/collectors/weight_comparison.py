@@ -35,6 +35,7 @@ MAX_SIGNATURE = 16 * MIB
 FINGERPRINTS = "fingerprint"
 """What somebody is trusted with whose signature on fingerprints counts, and what he signs."""
 
+SAME = "it holds the same weights: which is the other's copy, weights do not tell"
 _SUFFIXES = (".sig", ".sigstore.json")
 
 
@@ -55,6 +56,7 @@ class Known:
     """A model that is known by its fingerprint, which lay at ``source``.
 
     ``signer`` is set only where somebody whom the verifier trusts with fingerprints signed it.
+    ``searched`` says that it was found in a folder of them, and not named as a candidate.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Known:
     source: str
     signer: SignerFacts | None = None
     origin: str = "nothing shows who made it"
+    searched: bool = False
 
     @property
     def trust(self) -> Trust:
@@ -165,6 +168,9 @@ def compare_weights(
 
     try:
         judged = judge_lineage(mine, usable)
+        if copies := _copies(candidates, judged):
+            rest = {n: s for n, s in usable.items() if n not in copies}
+            judged = _without_copies(judged, copies, judge_lineage(mine, rest) if rest else None)
     except (ArithmeticError, ValueError) as error:
         # LinAlgError is a ValueError.
         reason = f"the numbers could not be worked with ({error})"
@@ -173,6 +179,24 @@ def compare_weights(
         _fact(mine, c, usable[c.name], judged, len(names))
         if c.name in usable else _unread(c, mine, theirs[c.name], len(names))
         for c in candidates
+    )  # fmt: skip
+
+
+def _copies(candidates: Sequence[Weights | Known], judged: Judged) -> set[str]:
+    """Return what a library holds of the release itself: its copy is not what it was made from."""
+    searched = {c.name for c in candidates if isinstance(c, Known) and c.searched}
+    return {n for n, c in judged.changes.items() if n in searched and c.kind == "identical"}
+
+
+def _without_copies(judged: Judged, copies: set[str], rest: Judged | None) -> Judged:
+    from audit_flow.analysis.lineage.decide import Judged
+
+    told = {n: replace(c, reason=SAME) if n in copies else c for n, c in judged.comparisons.items()}
+    if rest is None:
+        return Judged(told, (), None, judged.changes, judged.distances)
+    return Judged(
+        {**told, **rest.comparisons}, rest.duels, rest.parent,
+        {**judged.changes, **rest.changes}, {**judged.distances, **rest.distances},
     )  # fmt: skip
 
 

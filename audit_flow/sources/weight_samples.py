@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
+from audit_flow.analysis.lineage.formulas import learned
 from audit_flow.analysis.lineage.plan import DEFAULT_BUDGET, Wanted, sampling_plan
 from audit_flow.analysis.lineage.roles import Stored, layout_of
 from audit_flow.analysis.lineage.sample import Block, Sample, block_of
@@ -40,11 +42,11 @@ def read_sample(
     # Headers of GGUF hold the vocabulary: what they take is not left for rows.
     plan = sampling_plan(layout, min(budget, max(_LEAST, MAX_READ - found.header_bytes)))
     blocks, reasons = _blocks(reader, plan)
-    return Sample(
+    return learned(Sample(
         layout.width, layout.units, layout.layers, layout.vocabulary, tuple(blocks),
         (*layout.not_assessed, *reasons, *found.others),
         read=sum(w.size for w in plan) + found.header_bytes, total=found.file_bytes,
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def _safetensors(headers: Mapping[str, Header]) -> ModelTensors:
@@ -79,6 +81,13 @@ def _tensors(headers: Mapping[str, Header]) -> list[Stored]:
             raise EvidenceError(
                 f"more than {MAX_TENSORS} tensors", expected="a model's weights", where=name
             )
+    twice = next((n for n, times in Counter(t.name for t in found).items() if times > 1), None)
+    if twice is not None:
+        files = [t.file for t in found if t.name == twice]
+        raise EvidenceError(
+            f"the tensor {twice[:200]!r} stands in {len(files)} files", where=files[0],
+            expected="each tensor once, so that it is known what a loader takes",
+        )  # fmt: skip
     return found
 
 

@@ -159,7 +159,9 @@ def compare_bases(
         except AuditFlowError as error:
             found.append(unread("base candidate", text, error))
     if fingerprints is not None:
-        more, failed = known_models(fingerprints, others.keys() | known.keys(), trust)
+        # A library may hold the release itself, which is no candidate for its own base.
+        taken = others.keys() | known.keys() | {released.name}
+        more, failed = known_models(fingerprints, taken, trust)
         known |= {k.name: k for k in more}
         found += [unread("fingerprint", path, error) for path, error in failed]
     kept = [k for name, k in known.items() if name not in others]
@@ -230,8 +232,8 @@ def known_models(
         except AuditFlowError as error:
             failed.append((path.name, error))
             continue
-        if known.name not in taken:
-            found.setdefault(known.name, known)
+        if known.name.casefold() not in {t.casefold() for t in taken}:
+            found.setdefault(known.name, replace(known, searched=True))
     return list(found.values()), failed
 
 

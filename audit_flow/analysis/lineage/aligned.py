@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -17,6 +17,10 @@ MANTISSA_BITS = {"F64": 52, "F32": 23, "F16": 10, "BF16": 7}
 ALIKE = 0.2
 """Least correlation, number by number, of blocks that are taken to be the same tensor."""
 _EVEN = 0.25
+# What was trained, however lightly, is further away than a rounding in more than one of a thousand.
+_MOSTLY = 0.999
+_SUBNORMAL = 2.0**-25
+_FEW_BITS = 0.15
 _MOST_COLUMNS = 1024
 _LIKENESS_COLUMNS = 256
 _MOST_ROWS = 256
@@ -28,7 +32,8 @@ class Aligned:
 
     ``cast`` says that their data types differ, so that rounding alone makes numbers differ;
     ``bits`` are those of the mantissa of the coarser; ``gram`` that inner products stand here;
-    ``quantised`` that one of them was stored in few bits.
+    ``quantised`` that one of them was stored in few bits; ``written`` the mantissa's bits of each
+    candidate, none where it was stored in few.
     """
 
     role: str
@@ -39,6 +44,21 @@ class Aligned:
     bits: int = 23
     gram: bool = False
     quantised: bool = False
+    written: Mapping[str, int | None] = field(default_factory=dict)
+
+    def only_rounded(self, one: str, other: str) -> bool:
+        """Whether two candidates differ by no more than how coarsely one of them is written."""
+        first, second = self.candidates[one], self.candidates[other]
+        if self.gram or first.shape != second.shape:
+            return False
+        bits = [self.written.get(one), self.written.get(other)]
+        if None in bits:
+            # Nobody knows the steps of the few bits: what is as near as those is no training.
+            far = float(np.linalg.norm(first - second))
+            return bits[0] != bits[1] and far < _FEW_BITS * float(np.linalg.norm(first))
+        steps = np.maximum(np.abs(first), np.abs(second)) * 2.0 ** -(min(b for b in bits if b) + 1)
+        near = np.abs(first - second) <= steps * 1.001 + _SUBNORMAL
+        return bool(near.mean() >= _MOSTLY)
 
     def unchanged(self, name: str) -> bool:
         """Whether the suspect's numbers are those of a candidate, up to a cast if there is one."""
@@ -134,10 +154,13 @@ def _cut(suspect: Block, candidates: Mapping[str, Block], moved: Recovery | None
     if unscaled is None:
         return None
     everyone = (suspect, *candidates.values())
+    written = {n: None if b.quantised else MANTISSA_BITS[b.dtype] for n, b in candidates.items()}
     cast = any(b.dtype != suspect.dtype or b.quantised != suspect.quantised for b in everyone)
     bits = min(MANTISSA_BITS[b.dtype] for b in everyone)
     few = any(b.quantised for b in everyone)
-    return Aligned(suspect.role, suspect.place, unscaled, theirs, cast, bits, quantised=few)
+    return Aligned(
+        suspect.role, suspect.place, unscaled, theirs, cast, bits, quantised=few, written=written
+    )
 
 
 def _without_scale(mine: Floats, candidates: Mapping[str, Floats]) -> Floats | None:

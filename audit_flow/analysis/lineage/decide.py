@@ -11,6 +11,7 @@ from audit_flow.analysis.lineage.aligned import Aligned, aligned_blocks
 from audit_flow.analysis.lineage.control import Power, power_of
 from audit_flow.analysis.lineage.empirical import Recovery, gram_likeness, recovered
 from audit_flow.analysis.lineage.exact import Test, combined, exact_tests
+from audit_flow.analysis.lineage.formulas import learned
 from audit_flow.analysis.lineage.memo import forget
 from audit_flow.analysis.lineage.method import Change, change_of
 from audit_flow.analysis.lineage.parent import Duel, decided_parent, distances, tournament
@@ -64,6 +65,7 @@ class Judged:
 def judge_lineage(suspect: Sample, candidates: Mapping[str, Sample]) -> Judged:
     """Compare a suspect with every candidate and tell the parent among those related to it."""
     threshold = math.log10(ALPHA / max(1, len(candidates)))
+    suspect, candidates = learned(suspect), {n: learned(s) for n, s in candidates.items()}
     found: dict[str, Comparison] = {}
     moved: dict[str, Recovery] = {}
     for name, sample in candidates.items():
@@ -105,6 +107,8 @@ def _compared(
     tests = exact_tests(suspect, candidate)
     log10_p = combined(tests)
     residual = any(t.log10_p < threshold for t in tests if t.name != "hidden-unit-profiles")
+    if log10_p < threshold and _is_a_part(tests, threshold):
+        return Comparison("not decided", "none", tests, log10_p, reason=_ONLY_VECTORS), None
     if log10_p < threshold and residual:
         return Comparison("related", "exact", tests, log10_p), None
     recovery = recovered(suspect, candidate)
@@ -115,6 +119,25 @@ def _compared(
     if held_out is not None and held_out > HELD_OUT_RELATED:
         return Comparison("related", "empirical", tests, log10_p, held_out), recovery
     return _silent(suspect, candidate, tests, log10_p, held_out, threshold), None
+
+
+_ONLY_VECTORS = (
+    "only vectors are the same, and no matrix shows it: a buffer that a formula writes, or one part"
+)
+
+
+def _is_a_part(tests: Sequence[Test], threshold: float) -> bool:
+    """Say whether nothing but some equal vectors speaks for a relation.
+
+    A window, a mask or a norm that somebody added is equal in models that share nothing else.
+    """
+    equal = next((t for t in tests if t.name == "equal-vectors"), None)
+    others = [t for t in tests if t.name != "equal-vectors"]
+    if equal is None or any(t.log10_p < threshold for t in others):
+        return False
+    if others:
+        return all(t.log10_p > SILENT for t in others)
+    return equal.hits < max(2, equal.places / 2)
 
 
 def _silent(
@@ -142,7 +165,8 @@ def _silent(
     if held_out > HELD_OUT_SILENT or gram > GRAM_SILENT:
         return undecided("inner products of tokens are more alike than independence explains")
     if not _comparable(suspect, candidate):
-        return undecided("both hidden units and vocabulary are of other size")
+        return undecided("vocabulary and layers are of other size or form: nothing stands for the "
+                         "same in both")  # fmt: skip
     power = power_of(candidate, threshold)
     needed = {"embedding-columns", "residual-profiles"}
     needed |= {"hidden-unit-profiles"} if suspect.units == candidate.units else set()
@@ -157,6 +181,14 @@ def _silent(
 
 
 def _comparable(suspect: Sample, candidate: Sample) -> bool:
-    """Whether at most one of hidden units and vocabulary was replaced: then tests are left."""
+    """Whether silence can tell anything: some rows of both surely stand for the same.
+
+    Rows of tokens do where vocabularies are of a size; hidden units where layers are as many and
+    their matrices lie the same way round.
+    """
     sizes = sorted((suspect.vocabulary, candidate.vocabulary))
-    return suspect.units == candidate.units or sizes[0] > 0.9 * sizes[1]
+    if sizes[0] > 0.9 * sizes[1]:
+        return True
+    shapes = [sorted({b.values.shape[1] for b in s.of("attention")}) for s in (suspect, candidate)]
+    alike = suspect.units == candidate.units and suspect.layers == candidate.layers
+    return alike and shapes[0] == shapes[1]

@@ -79,6 +79,8 @@ def decided_parent(duels: Sequence[Duel], names: Sequence[str]) -> str | None:
 
 
 def _duel(blocks: Sequence[Aligned], first: str, second: str) -> Duel | None:
+    # A copy of one in another data type was trained no further: there is nothing to tell them by.
+    blocks = [b for b in blocks if not b.only_rounded(first, second)]
     shares: dict[bool, list[float]] = {True: [], False: []}
     for block in blocks:
         found = _share(block.suspect, block.candidates[first], block.candidates[second])
