@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from audit_flow.analysis.announcement_subject import counts, unclaimed_benchmark
 from audit_flow.analysis.names import benchmark_key
 from audit_flow.model import (
     Baseline,
     BaseModelClaim,
+    GpuJob,
     LineageRecord,
     ScoreClaim,
     TrainingClaim,
@@ -65,6 +67,7 @@ class _Known:
                 self.scores.setdefault(benchmark_key(name), []).append(claim)
         self.baselines = tuple(record.of(Baseline))
         self.training = tuple(record.of(TrainingClaim))
+        self.chips = frozenset(j.gpu_model for j in record.of(GpuJob) if j.gpu_model)
         subject = record.subject
         bases = [c.base for c in record.of(BaseModelClaim)]
         self.own = _names([subject.name, subject.hub_id or "", *bases])
@@ -152,9 +155,14 @@ def _benchmark(statement: Statement, known: _Known) -> str | None:
         named = _mentions(label, known)
         if named:
             return named[0].key
+    mentions = [] if statement.labels else _mentions(statement.context, known)
+    unclaimed: str | None = None
+    if statement.unit == "%" or statement.labels:
+        unclaimed = unclaimed_benchmark(statement, [m.start for m in mentions])
+    if unclaimed is not None and benchmark_key(unclaimed) not in known.keys:
+        return benchmark_key(unclaimed)
     if statement.labels:
         return None
-    mentions = _mentions(statement.context, known)
     before = [m for m in mentions if m.end <= statement.at]
     after = [m for m in mentions if m.start > statement.at]
     first = re.search(r"\d+(?:\.\d+)?\s*%?", statement.context)
@@ -262,13 +270,14 @@ def _of_anything(statement: Statement, known: _Known) -> Basis:
     for claim in known.training:
         words = {w[:5] for w in re.findall(r"[a-z]{3,}", claim.name.casefold())}
         near = {w[:5] for w in re.findall(r"[a-z]{3,}", _around(statement).casefold())}
-        if words & near and _equals_text(statement, claim.value):
+        fits = words & near and counts(statement, claim.name, known.chips)
+        if fits and _equals_text(statement, claim.value):
             return Basis(statement, "backed", f"claims {claim.name} = {claim.value}", claim.id)
     if statement.unit == "%":
         equal = {c.id: c for group in known.scores.values() for c in group}
-        fits = [c for c in equal.values() if _equals_score(statement, c)]
-        if len(fits) == 1:
-            return Basis(statement, "backed", f"claims {fits[0].written()}", fits[0].id)
+        scored = [c for c in equal.values() if _equals_score(statement, c)]
+        if len(scored) == 1:
+            return Basis(statement, "backed", f"claims {scored[0].written()}", scored[0].id)
     return Basis(statement, "unbacked", "no claim states this number")
 
 

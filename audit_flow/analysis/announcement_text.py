@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from audit_flow.analysis.announcement_words import SPELLED, spelled_value
 from audit_flow.model.announcement_facts import Statement, StatementKind
 
 MAX_STATEMENTS = 5_000
@@ -29,14 +30,14 @@ _SILENT = re.compile(
             rf"\b\d{{1,2}}(?:st|nd|rd|th)?\s+{_MONTH}(?:\s+\d{{4}})?\b",
             r"(?<![\d.,])(?:19|20)\d{2}(?![\d.,%]|\s*%)",
             r"\b\d+[- ]shots?\b",
-            r"\bv\d+(?:\.\d+)*\b",
+            r"(?-i:\bv\d+(?:\.\d+)*\b)",
             r"\b\d+(?:\.\d+){2,}\b",
         )
     ),
     re.IGNORECASE | re.DOTALL,
 )
 _NUMBER = re.compile(
-    r"(?<![\w.,/\-–#$€£])"
+    r"(?<![\w.,/\-–#])"
     r"(?P<sign>[+−-])?(?P<digits>\d{1,3}(?:,\d{3})+(?![\d])|\d{1,30})(?P<rest>\.\d{1,30})?"
     r"(?:\s?(?P<unit>%|per\s?cent\b|pp\b|points?\b|percentage\s+points?\b|thousand\b|million\b"
     r"|billion\b|trillion\b|[KMBT](?![\w])|[x×](?!\w)))?"
@@ -188,6 +189,8 @@ def _sentences(text: str, places: list[tuple[int, int, int]]) -> Iterator[_Passa
 def _of_passage(passage: _Passage) -> Iterator[Statement]:
     for match in _NUMBER.finditer(passage.text):
         yield _number(passage, match)
+    for match in SPELLED.finditer(passage.text):
+        yield _spelled(passage, match)
     patterns: tuple[tuple[re.Pattern[str], StatementKind], ...] = (
         (_SUPERLATIVE, "superlative"),
         (_COMPARISON, "comparison"),
@@ -223,3 +226,9 @@ def _number(passage: _Passage, match: re.Match[str]) -> Statement:
     return plain.model_copy(
         update={"value": Decimal(digits[:40].rstrip(".")), "unit": unit, "bound": bound}
     )
+
+
+def _spelled(passage: _Passage, match: re.Match[str]) -> Statement:
+    value = Decimal(spelled_value(match["words"]))
+    unit = "%" if match["percent"] else None
+    return _statement(passage, match, "number").model_copy(update={"value": value, "unit": unit})

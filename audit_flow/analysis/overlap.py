@@ -3,9 +3,8 @@
 An item is found where 13 words in a row of one of its fields stand in the text: lower-case,
 letters and digits only, as in Brown et al. 2020 (arXiv 2005.14165, appendix C). A shorter item is
 found whole, if its longest field has 8 words or more (8 is that paper's shortest run). One that is
-shorter still is found only where question and answer together are all of a row or line, without
-regard to spaces and capitals. A run of words that more than ten items share is a template and shows
-nothing.
+shorter still is looked for by question and answer (``short_items``). A run of words that more than
+ten items share is a template and shows nothing.
 """
 
 from __future__ import annotations
@@ -17,14 +16,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audit_flow.analysis.ngrams import MAX_BLOCK, runs, spelled, tokens, words
+from audit_flow.analysis.short_items import MAX_SHARED, ShortItems, ShortTexts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LONGEST, SHORTEST = 13, 8
-MAX_SHARED = 10
-# Shorter questions and answers stand in any text: a row "1" or "yes" shows nothing.
-MIN_CHARACTERS = 4
 _MAX_FILTER = 1 << 27
 _SECOND = np.uint64(32)
 
@@ -52,19 +49,14 @@ class Place:
 class Block:
     """A part of a text; ``offsets`` are the bytes at which its rows start, ``rows`` their numbers.
 
-    ``shorts`` are the row's texts without spaces and capitals, with the number of the row.
+    ``shorts`` are the texts of its rows, or its lines, for items that are found as a whole.
     """
 
     file: str
     data: bytes
     offsets: Sequence[int]
     rows: Sequence[int]
-    shorts: Sequence[tuple[int, str]] = ()
-
-
-def squeezed(text: str) -> str:
-    """Return a text without spaces and capitals."""
-    return "".join(text.casefold().split())
+    shorts: Sequence[ShortTexts] = ()
 
 
 @dataclass
@@ -89,31 +81,36 @@ class _Grams:
 class ItemIndex:
     """The runs of words of a benchmark's items, to hold a text against.
 
-    ``too_short`` are the ids of items that can't be judged: too short, or all template.
+    ``too_short`` are the ids of items that can't be judged: too short, all template, or of few
+    words and too long to be compared as a whole.
     """
 
     def __init__(self, items: Iterable[Item]) -> None:
         self.items = tuple(items)
         self.found: dict[int, Place] = {}
-        self._short: dict[str, list[int]] = {}
         grams: dict[int, _Grams] = {}
-        self._collect(grams)
+        self._short = ShortItems(self._collect(grams))
         self._sizes = tuple(sorted(grams))
         self._hashes, self._owners = _kept(grams.values())
         self._filter = _filter(self._hashes)
-        judged = {*np.unique(self._owners).tolist(), *(i for s in self._short.values() for i in s)}
+        judged = {*np.unique(self._owners).tolist(), *self._short.owners}
         self.too_short = tuple(x.id for i, x in enumerate(self.items) if i not in judged)
 
     @property
     def has_short(self) -> bool:
         """Whether rows must be compared as a whole."""
-        return bool(self._short)
+        return bool(self._short.owners)
 
-    def _collect(self, grams: dict[int, _Grams]) -> None:
+    def _collect(self, grams: dict[int, _Grams]) -> list[tuple[int, str, str]]:
+        """Collect the runs of words of the items; return those that must be found as a whole."""
+        short: list[tuple[int, str, str]] = []
         waiting: dict[int, tuple[list[bytes], list[int]]] = {}
         sizes: dict[int, int] = {}
         for number, item in enumerate(self.items):
-            for n, text in self._runs_of(number, item):
+            known = _runs_of(item)
+            if not known:
+                short.append((number, item.question, item.answer))
+            for n, text in known:
                 texts, owners = waiting.setdefault(n, ([], []))
                 texts.append(text)
                 owners.append(number)
@@ -123,28 +120,14 @@ class ItemIndex:
                     del waiting[n], sizes[n]
         for n, (texts, owners) in waiting.items():
             grams.setdefault(n, _Grams()).take(n, texts, owners)
-
-    def _runs_of(self, number: int, item: Item) -> list[tuple[int, bytes]]:
-        """Return which runs of words an item is known by; a short one is kept as a whole."""
-        fields = [w for w in map(words, item.texts) if w]
-        long = [(LONGEST, _clipped(w)) for w in fields if len(w) >= LONGEST]
-        if long:
-            return long
-        longest = max(fields, key=len, default=[])
-        if len(longest) >= SHORTEST:
-            return [(len(longest), b" ".join(longest))]
-        whole = squeezed(item.question + item.answer)
-        if len(whole) >= MIN_CHARACTERS and item.question and item.answer:
-            owners = self._short.setdefault(whole, [])
-            owners.append(number)
-        return []
+        return short
 
     def scan(self, block: Block) -> None:
         """Note each item that stands in a block; the first place of an item is kept."""
         if len(self._hashes):
             self._scan_runs(block)
-        for row, text in block.shorts if self._short else ():
-            for owner in self._short.get(text, ()):
+        for texts in block.shorts if self.has_short else ():
+            for owner, row, text in self._short.search(texts):
                 self.found.setdefault(owner, Place(block.file, row, text))
 
     def _scan_runs(self, block: Block) -> None:
@@ -175,6 +158,16 @@ class ItemIndex:
         """Say whether an item really has these words: hashes may be equal by chance."""
         texts = self.items[owner].texts
         return any(shown in spelled(t.encode("utf-8", "surrogatepass")) for t in texts)
+
+
+def _runs_of(item: Item) -> list[tuple[int, bytes]]:
+    """Return which runs of words an item is known by; none for a short one."""
+    fields = [w for w in map(words, item.texts) if w]
+    long = [(LONGEST, _clipped(w)) for w in fields if len(w) >= LONGEST]
+    if long:
+        return long
+    longest = max(fields, key=len, default=[])
+    return [(len(longest), b" ".join(longest))] if len(longest) >= SHORTEST else []
 
 
 def _clipped(found: list[bytes]) -> bytes:

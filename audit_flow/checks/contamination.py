@@ -100,7 +100,8 @@ def _checked(item: Overlap) -> Result:
     if not item.files and not item.stopped:
         left.append("no dataset could be read")
     if item.too_short:
-        left.append(f"{item.too_short:,} of {item.items:,} items are too short to judge")
+        few = "have too few words of their own to judge"
+        left.append(f"{item.too_short:,} of {item.items:,} items {few}")
     if item.found:
         actual = f"{_counts(item)}: {_examples(item)}"
         return failed(item.task, "items stand in the training data", expected, actual, item.id)

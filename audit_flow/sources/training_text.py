@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import combinations
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import orjson
@@ -15,18 +15,21 @@ import orjson
 from audit_flow.errors import EvidenceError
 from audit_flow.sources.columnar_rows import COLUMNAR, columnar_rows
 from audit_flow.sources.folder import MIB
+from audit_flow.sources.short_rows import MAX_DEPTH, ShortLines, is_aside, row_texts
 from audit_flow.sources.source_file import SourceFile
 
 if TYPE_CHECKING:
     from audit_flow.analysis.overlap import Block
+    from audit_flow.analysis.short_items import ShortTexts
 
 BLOCK = MIB // 2
 # Runs of words that straddle two blocks are seen in the second.
 OVERLAP = 4096
 MAX_LINE = 256 * MIB
 _ROWS = (".jsonl", ".ndjson", ".json")
-_MAX_FIELDS = 6
-_MAX_SHORT = 400
+_MIN_TOKENS = 16
+_TOKENS = re.compile(r"ids$|tok", re.IGNORECASE)
+_ORIGINS = frozenset({"source", "dataset", "split", "lang", "language", "license", "url"})
 
 
 @dataclass
@@ -37,7 +40,7 @@ class _Filling:
     parts: list[bytes] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
-    shorts: list[tuple[int, str]] = field(default_factory=list)
+    shorts: list[ShortTexts] = field(default_factory=list)
     size: int = 0
 
     def add(self, row: int, data: bytes) -> None:
@@ -60,7 +63,8 @@ def text_blocks(source: SourceFile, *, short: bool = False) -> Iterator[Block]:
     """Yield the text of a file in blocks of at most 512 KiB; ``short`` keeps rows whole too.
 
     JSON Lines are read as their values, Parquet and Arrow by their columns, everything else as
-    text, also packed by gzip or zstd. Raises EvidenceError for what is no text.
+    text, also packed by gzip or zstd. Raises EvidenceError for what is no text, and at the end
+    where rows could not be searched.
     """
     if source.name.endswith(COLUMNAR):
         yield from _from_rows(source, enumerate(columnar_rows(source), start=1), short)
@@ -126,49 +130,83 @@ def _array(source: SourceFile, raw: bytes) -> list[Any]:
     return found if isinstance(found, list) else [found]
 
 
+@dataclass
+class _Unsearched:
+    """Rows that hold no text, or hold it too deep."""
+
+    tokens: int = 0
+    deep: int = 0
+
+    def told(self, path: str) -> None:
+        """Raise EvidenceError if there are any."""
+        found = [
+            f"{count:,} rows {words}"
+            for count, words in (
+                (self.tokens, "hold numbers of tokens and no text"),
+                (self.deep, f"hold text more than {MAX_DEPTH} levels deep"),
+            )
+            if count
+        ]
+        if found:
+            raise EvidenceError("; ".join(found), expected="rows of text", where=path)
+
+
 def _from_rows(source: SourceFile, rows: Iterator[tuple[int, Any]], short: bool) -> Iterator[Block]:
-    filling = _Filling(source.path)
+    filling, unsearched = _Filling(source.path), _Unsearched()
     for number, row in rows:
         texts = list(_texts(row))
-        data = "\n".join(texts).encode("utf-8", "surrogatepass")
+        unsearched.deep += None in texts
+        unsearched.tokens += _is_tokens(row)
+        data = "\n".join(filter(None, texts)).encode("utf-8", "surrogatepass")
         for start in range(0, max(1, len(data)), BLOCK - OVERLAP):
             part = data[start : start + BLOCK]
             if filling.size and filling.size + len(part) > BLOCK:
                 yield filling.block()
             filling.add(number, part)
         if short:
-            filling.shorts += ((number, s) for s in _shorts(texts))
+            filling.shorts += row_texts(number, row)
     if filling.size or filling.shorts:
         yield filling.block()
+    unsearched.told(source.path)
 
 
-def _texts(value: Any, depth: int = 0) -> Iterator[str]:
+def _texts(value: Any, depth: int = 0) -> Iterator[str | None]:
+    """Yield every text and number of a row, and None for what is too deep."""
     if isinstance(value, str):
         yield value
-    elif isinstance(value, dict | list) and depth < 20:
+    elif isinstance(value, dict | list):
+        if depth == MAX_DEPTH:
+            yield None
+            return
         for part in value.values() if isinstance(value, dict) else value:
             yield from _texts(part, depth + 1)
     elif isinstance(value, int | float) and not isinstance(value, bool):
         yield str(value)
 
 
-def _shorts(texts: list[str]) -> Iterator[str]:
-    """Yield a row's texts without spaces: each line, any two in order, and all together."""
-    from audit_flow.analysis.overlap import squeezed
+def _is_tokens(row: Any) -> bool:
+    """Say whether a row is numbers of tokens: a list of them, and no text but its origin."""
+    cells = row if isinstance(row, dict) else {"tokens": row}
+    return any(
+        isinstance(v, list)
+        and len(v) >= _MIN_TOKENS
+        and _TOKENS.search(str(k)) is not None
+        and all(type(number) is int for number in v)
+        for k, v in cells.items()
+    ) and not any(_is_text(str(k), v) for k, v in cells.items())
 
-    plain = [squeezed(t) for t in texts if len(t) <= _MAX_SHORT]
-    if len(plain) <= _MAX_FIELDS:
-        yield from (one + other for one, other in combinations(plain, 2))
-    if len(plain) > 2:
-        yield "".join(plain)
-    for text in texts:
-        yield from (squeezed(line) for line in text.splitlines() if len(line) <= _MAX_SHORT)
+
+def _is_text(key: str, value: Any) -> bool:
+    if isinstance(value, list):
+        return any(isinstance(part, str | dict | list) for part in value[:_MIN_TOKENS])
+    if isinstance(value, str):
+        return key not in _ORIGINS and not is_aside(key, value)
+    return isinstance(value, dict)
 
 
 def _from_text(source: SourceFile, stream: IO[bytes], short: bool) -> Iterator[Block]:
-    from audit_flow.analysis.overlap import squeezed
-
     row, tail, first = 1, b"", True
+    lines = ShortLines(source.name.removesuffix(".gz").removesuffix(".zst"))
     while data := stream.read(BLOCK - OVERLAP):
         if first and b"\0" in data[: 64 * 1024]:
             raise EvidenceError(
@@ -179,10 +217,13 @@ def _from_text(source: SourceFile, stream: IO[bytes], short: bool) -> Iterator[B
         line_row = row - tail.count(b"\n")
         for number, line in enumerate(whole.split(b"\n"), start=line_row):
             filling.add(number, line)
-            if short and len(line) <= _MAX_SHORT:
-                filling.shorts.append((number, squeezed(line.decode("utf-8", "replace"))))
+        if short:
+            filling.shorts += lines.take(data)
         row += data.count(b"\n")
         tail = whole[-OVERLAP:]
         # A word that is cut in two would be another word.
         tail = tail[tail.find(b" ") + 1 :] if b" " in tail else tail
         yield filling.block()
+    if short:
+        rest = _Filling(source.path, shorts=list(lines.rest()))
+        yield rest.block()

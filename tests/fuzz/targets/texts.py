@@ -166,9 +166,9 @@ TEXTS = (
     ),
     Target(
         "training text",
-        ("audit_flow.sources.training_text",),
+        ("audit_flow.sources.training_text", "audit_flow.sources.short_rows"),
         lambda data, place: list(text_blocks(place.source, short=True)),
-        _rows_seeds,
+        lambda: [*_rows_seeds(), *_table_seeds()[:2]],
         _spoil_rows,
         files=True,
     ),
