@@ -28,7 +28,7 @@ _ALWAYS = {"dataset", "gpu-job", "weights", "eval-run", "stage"} | _CLAIMS
 _GAP_COLUMN = {"datasets": 0, "base-model": 0, "training": 1, "pipeline": 1, "weights": 2,
                "evaluations": 3}  # fmt: skip
 # What fits into a box, in px, and how wide the letters of its two sizes are at most.
-_INNER = _WIDE - 20
+_INNER = _WIDE - 12
 _NAME_PX, _DETAIL_PX = 12.0, 10.5
 
 
@@ -328,7 +328,7 @@ def _letter(character: str) -> float:
         return 1.0
     if character in "iljft.,:;'|!()[] ":
         return 0.38
-    return 0.75 if character.isupper() else 0.62
+    return 0.75 if character.isupper() else 0.57
 
 
 def _fitting(text: str, size: float, room: float) -> str:
