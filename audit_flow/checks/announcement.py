@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from audit_flow.analysis.announcement_basis import Basis, bases
-from audit_flow.checks.interface import NoParams, Result, failed, passed, unproven
+from audit_flow.checks.interface import NoParams, Result, failed, nothing_to_judge, passed, unproven
 from audit_flow.model import Announcement, ClaimKind, Declared, Frozen, LineageRecord
 
 
@@ -70,9 +70,9 @@ def _no_text(record: LineageRecord) -> Iterator[Result]:
     for path in named:
         yield unproven(path, "the announcement was not read", f"the text of {path}", "nothing")
     if not named:
-        yield passed(
+        yield nothing_to_judge(
             "announcement", "no announcement was named to be read",
-            "every announcement that is named says what is claimed", "none is named",
+            "every announcement that is named says what is claimed",
         )  # fmt: skip
 
 

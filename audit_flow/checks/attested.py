@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from audit_flow.checks.interface import NoParams, Result, failed, passed, unproven
+from audit_flow.checks.interface import NoParams, Result, failed, nothing_to_judge, passed, unproven
 from audit_flow.model import AttestedVerdict, ClaimKind, Frozen, LineageRecord, Outcome
 
 
@@ -26,8 +26,10 @@ class AttestedVerdictHolds:
         for item in found:
             yield _judge(item)
         if not found:
-            yield passed("attestation", "no signed verdict lies beside the release",
-                         "whatever is attested holds", "none")  # fmt: skip
+            yield nothing_to_judge(
+                "attestation", "no signed verdict lies beside the release",
+                "whatever is attested holds",
+            )  # fmt: skip
 
 
 def _judge(item: AttestedVerdict) -> Result:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from audit_flow.checks.interface import Result, base_edge, failed, passed, unproven
+from audit_flow.checks.interface import (
+    Result,
+    base_edge,
+    failed,
+    nothing_to_judge,
+    passed,
+    unproven,
+)
 from audit_flow.model import (
     BaseCandidate,
     BaseModelClaim,
@@ -45,16 +52,16 @@ class BaseCandidates:
         compared = list(record.of(WeightComparison))
         claims = list(record.of(BaseModelClaim))
         if claims and not candidates and not compared and not params.required:
-            yield passed("base model", "no candidate was compared, and none is required",
-                         "no contradiction", "nothing to compare")  # fmt: skip
+            yield nothing_to_judge("base model", "no candidate was compared, and none is required",
+                                   "no contradiction")  # fmt: skip
             return
         for claim in claims:
             yield _by_bits(claim, candidates) or _judge(claim, record, params)
         if not claims:
-            told = [*map(_told, candidates), *map(_compared, compared)]
-            yield passed(
-                "base model", "no base model is claimed", "no contradiction",
-                "; ".join(told) or "no candidate was compared",
+            told = "; ".join([*map(_told, candidates), *map(_compared, compared)])
+            words = f"no base model is claimed; compared was: {told or 'no candidate'}"
+            yield nothing_to_judge(
+                "base model", words, "no contradiction",
                 *(c.id for c in (*candidates, *compared)),
             )  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from audit_flow.checks.interface import NoParams, Result, failed, passed, unproven
+from audit_flow.checks.interface import NoParams, Result, failed, nothing_to_judge, passed, unproven
 from audit_flow.model import (
     BaseCandidate,
     BaseModelClaim,
@@ -43,7 +43,7 @@ class MethodFits:
         for claim in claims:
             yield _judge(_with_relation(claim, record), record)
         if not claims:
-            yield passed("base model", "no base model is claimed", "no contradiction", "no claim")
+            yield nothing_to_judge("base model", "no base model is claimed", "no contradiction")
 
 
 def _with_relation(claim: BaseModelClaim, record: LineageRecord) -> BaseModelClaim:
@@ -68,8 +68,8 @@ def _judge(claim: BaseModelClaim, record: LineageRecord) -> Result:
         )  # fmt: skip
     change = found.change if found else None
     if change is None:
-        return passed(claim.id, "how the weights changed was not compared", "no contradiction",
-                      "nothing to compare", *evidence)  # fmt: skip
+        return nothing_to_judge(claim.id, "how the weights changed was not compared",
+                                "no contradiction", *evidence)  # fmt: skip
     if change.kind == "identical" and claim.relation in _TRAINED:
         return unproven(claim.id, "no sampled number differs from the base model's",
                         f"{claim.relation} of {claim.base}", _words(change), *evidence)  # fmt: skip

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from audit_flow.analysis.matching import same_score
 from audit_flow.analysis.names import benchmark_key
-from audit_flow.checks.interface import NoParams, Result, failed, passed, unproven
+from audit_flow.checks.interface import NoParams, Result, failed, nothing_to_judge, passed, unproven
 from audit_flow.model import (
     BaseModelClaim,
     CardClaims,
@@ -39,10 +39,9 @@ class CardAgrees:
             results = [*_scores(card, record), *_bases(card, record), *_unread(card)]
             yield from results
             if not results:
-                yield passed(
-                    "card", "the card makes no claim of its own", "agreement", "nothing to compare",
-                    card.id,
-                )  # fmt: skip
+                yield nothing_to_judge(
+                    "card", "the card makes no claim of its own", "agreement", card.id
+                )
 
 
 def _manifest_scores(record: LineageRecord) -> list[ScoreClaim]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from audit_flow.checks.interface import NoParams, Result, failed, passed, unproven
+from audit_flow.checks.interface import NoParams, Result, failed, nothing_to_judge, passed, unproven
 from audit_flow.model import (
     ClaimKind,
     Declared,
@@ -38,7 +38,9 @@ class Contamination:
             yield _judged(item, params)
         if not found:
             # data.contamination-checked says that nobody looked, and why.
-            yield passed("training data", "no item was found in it", "few items", "none found")
+            yield nothing_to_judge(
+                "training data", "no item was looked for in it", "few items found"
+            )
 
 
 def _judged(item: Overlap, params: OverlapParams) -> Result:
@@ -127,7 +129,7 @@ class DecontaminationShown:
         for claim in claims:
             yield _shown(claim, record)
         if not claims:
-            yield passed("decontamination", "no tool is claimed", "no claim", "no claim")
+            yield nothing_to_judge("decontamination", "no tool is claimed", "no claim")
 
 
 def _shown(claim: Decontamination, record: LineageRecord) -> Result:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from audit_flow.checks.interface import NoParams, Result, passed, unproven
+from audit_flow.checks.interface import NoParams, Result, nothing_to_judge, passed, unproven
 from audit_flow.model import ClaimKind, Frozen, LineageRecord, Outcome, Unread
 
 
@@ -23,10 +23,12 @@ class EvidencePresent:
         for item in gone:
             yield _result(item)
         if not gone:
-            count = sum(1 for _ in record.evidence)
-            yield passed(
-                "evidence", "everything named was read", "every file named", f"{count} facts read"
-            )
+            count = len(record.evidence)
+            words, expected = "everything named was read", "every file named"
+            if count:
+                yield passed("evidence", words, expected, f"{count} facts read")
+            else:
+                yield nothing_to_judge("evidence", "no evidence is named", expected)
 
 
 def _result(item: Unread) -> Result:

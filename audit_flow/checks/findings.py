@@ -9,7 +9,7 @@ from pydantic import Field
 from audit_flow.analysis.comparison import ScoreParams
 from audit_flow.analysis.published_scores import NumberRead, read_numbers
 from audit_flow.analysis.published_weighing import Read, Weighed, weigh
-from audit_flow.checks.interface import Result, failed, passed, unproven
+from audit_flow.checks.interface import Result, failed, nothing_to_judge, passed, unproven
 from audit_flow.model import (
     Claim,
     ClaimKind,
@@ -68,7 +68,7 @@ class PublishedScores:
             spoken = True
             yield _result(claim, _weigh(claim, about, numbers, params), params.may_prove)
         if not spoken:
-            yield passed("scores", "no finding about a score is named", "none", "none")
+            yield nothing_to_judge("scores", "no finding about a score is named", "none")
 
 
 class PublishedFindings:
@@ -94,7 +94,7 @@ class PublishedFindings:
             spoken = True
             yield result
         if not spoken:
-            yield passed("findings", "no published finding is named", "none", "none")
+            yield nothing_to_judge("findings", "no published finding is named", "none")
 
 
 class SmallDifferences:
@@ -114,8 +114,12 @@ class SmallDifferences:
             about = ", ".join(finding.claims[:3]) or "release"
             words = "corrected openly" if finding.says == "corrects" else "a small difference"
             yield failed(about, words, "claims and records that agree", _told(finding), finding.id)
-        if not slight:
-            yield passed("findings", "no small difference is named", "none", "none")
+        if not found:
+            yield nothing_to_judge("findings", "no published finding is named", "none")
+        elif not slight:
+            told = f"{len(found)} published findings read"
+            ids = (f.id for f in found)
+            yield passed("findings", "no small difference is named", "none", told, *ids)
 
 
 def _weigh(

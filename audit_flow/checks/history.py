@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from audit_flow.checks.interface import NoParams, Result, failed, passed, unproven
+from audit_flow.checks.interface import NoParams, Result, failed, nothing_to_judge, passed, unproven
 from audit_flow.model import (
     ChecksumClaim,
     ClaimKind,
@@ -31,7 +31,7 @@ class _History:
         for history in histories:
             yield from self.judge(history, record)
         if not histories:
-            yield passed("history", "no history was asked for", "no change", "nothing to compare")
+            yield nothing_to_judge("history", "no history was asked for", "no change")
 
     def judge(self, history: HubHistory, record: LineageRecord) -> Iterator[Result]:
         raise NotImplementedError

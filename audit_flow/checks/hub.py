@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from audit_flow.checks.interface import NoParams, Result, failed, passed, unproven
+from audit_flow.checks.interface import NoParams, Result, failed, nothing_to_judge, passed, unproven
 from audit_flow.model import ClaimKind, Frozen, HubListing, LineageRecord, Trust, WeightsDigest
 
 
@@ -31,7 +31,7 @@ class HubConsistent:
                     listing.id,
                 )  # fmt: skip
         if not listings:
-            yield passed("hub", "no Hub was asked", "no contradiction", "nothing to compare")
+            yield nothing_to_judge("hub", "no Hub was asked", "no contradiction")
 
 
 class BytesRead:

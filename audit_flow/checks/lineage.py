@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from audit_flow.checks.interface import NoParams, Result, gap_result, passed
+from audit_flow.checks.interface import NoParams, Result, gap_result, nothing_to_judge, passed
 from audit_flow.model import ClaimKind, Frozen, GapTopic, LineageRecord
 
 
@@ -25,7 +25,11 @@ class LineageTopic:
         gaps = [g for g in record.gaps if g.topic == self._topic]
         for gap in gaps:
             yield gap_result(gap)
-        if not gaps:
+        if not gaps and not record.links:
+            # Nothing was joined, and nothing says that it should have been.
+            words = "no two pieces of evidence are joined by a digest"
+            yield nothing_to_judge(self._topic, words, "every edge joined by digest")
+        elif not gaps:
             yield passed(
                 self._topic, f"no break in {self._topic}", "every edge joined by digest",
                 f"{len(record.links)} links by digest in the record",

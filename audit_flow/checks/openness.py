@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from audit_flow.analysis.licenses import Terms, carries_no_terms, is_open, terms_of
 from audit_flow.analysis.openness import COMPONENTS, missing_for, supported_class
-from audit_flow.checks.interface import NoParams, Result, failed, passed, unproven
+from audit_flow.checks.interface import NoParams, Result, failed, nothing_to_judge, passed, unproven
 from audit_flow.model import (
     BaseModelClaim,
     ClaimKind,
@@ -36,7 +36,8 @@ class OpennessSupported:
         actual = f"class {reached}" if reached else "no class"
         about, ids = "openness", tuple(c.id for c in found)
         if claimed is None:
-            yield passed(about, "no class is claimed", "no claim", f"{actual} is supported", *ids)
+            words = f"no class is claimed; the files support {actual}"
+            yield nothing_to_judge(about, words, "no claim", *ids)
             return
         missing = missing_for(claimed, whole)
         if not missing:
@@ -90,8 +91,9 @@ class DisclosuresMade:
             else:
                 yield unproven(name, "it is not disclosed", "a statement", "none")
         if not params.required:
-            actual = ", ".join(sorted(made)) or "none"
-            yield passed("disclosures", "the policy requires none", "none", actual)
+            told = f"; disclosed is: {', '.join(sorted(made))}" if made else ""
+            words = f"the policy requires none{told}"
+            yield nothing_to_judge("disclosures", words, "none")
 
 
 class BaseTerms:
@@ -108,7 +110,7 @@ class BaseTerms:
         bases = [b for b in record.of(BaseModelClaim) if b.relation != "scratch"]
         stated = next(iter(record.of(ReleaseTerms)), None)
         if not bases or stated is None:
-            yield passed("license", "no base model is claimed", "no terms", "no base")
+            yield nothing_to_judge("license", "no base model is claimed", "no terms")
             return
         asked = terms_of(stated.base_license) if stated.base_license else None
         if asked is None:

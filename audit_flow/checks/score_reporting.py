@@ -8,7 +8,7 @@ from audit_flow.analysis.benchmarks_known import KnownBenchmark, known_benchmark
 from audit_flow.analysis.hard_checks import check_aggregate
 from audit_flow.analysis.matching import RunIndex
 from audit_flow.analysis.names import benchmark_key
-from audit_flow.checks.interface import NoParams, Result, failed, passed, unproven
+from audit_flow.checks.interface import NoParams, Result, failed, nothing_to_judge, passed, unproven
 from audit_flow.model import Baseline, ClaimKind, EvalRun, Frozen, LineageRecord, ScoreClaim
 
 
@@ -28,7 +28,7 @@ class AveragesAddUp:
         for claim in averages:
             yield _average(claim, claims)
         if not averages:
-            yield passed("averages", "no average is claimed", "none", "none")
+            yield nothing_to_judge("averages", "no average is claimed", "none")
 
 
 def _average(claim: ScoreClaim, claims: list[ScoreClaim]) -> Result:
@@ -82,7 +82,7 @@ class ItemCounts:
                 known += 1
                 yield _count(about, n, benchmark, evidence)
         if not known:
-            yield passed("item counts", "no benchmark of known size", "no contradiction", "none")
+            yield nothing_to_judge("item counts", "no benchmark of known size", "no contradiction")
 
 
 def _counts(record: LineageRecord) -> Iterator[tuple[str, str, int, tuple[str, ...]]]:
@@ -119,7 +119,10 @@ class SelectiveReporting:
         index = RunIndex(own)
         found = [*_best_of(claims, index), *_unclaimed(claims, own, index)]
         yield from found
-        if not found:
+        if not own:
+            words = "no run of the publisher's own is there"
+            yield nothing_to_judge("scores", words, "every benchmark that was run is claimed")
+        elif not found:
             yield passed("scores", "every benchmark that was run is claimed", "none", "none")
 
 
@@ -165,7 +168,7 @@ class BaselinesFair:
         for item in shown:
             yield _baseline(item)
         if not shown:
-            yield passed("baselines", "no other model's score is shown", "none", "none")
+            yield nothing_to_judge("baselines", "no other model's score is shown", "none")
 
 
 def _baseline(item: Baseline) -> Result:

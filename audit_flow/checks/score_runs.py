@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from audit_flow.analysis.comparison import Comparisons, ScoreParams
 from audit_flow.analysis.hard_checks import grim_possible, stderr_matches
-from audit_flow.checks.interface import NoParams, Result, failed, passed, unproven
+from audit_flow.checks.interface import NoParams, Result, failed, nothing_to_judge, passed, unproven
 from audit_flow.model import (
     ClaimKind,
     EvalRun,
@@ -124,7 +124,7 @@ class StandardErrors:
                 f"that of {run.fraction:.4f} over {run.n_items} items", f"{error:.6f}", run.id,
             )  # fmt: skip
         if not stated:
-            yield passed("standard errors", "no run states one", "no contradiction", "none stated")
+            yield nothing_to_judge("standard errors", "no run states one", "no contradiction")
 
 
 def _is_clustered(run: EvalRun, error: float) -> bool:
@@ -150,7 +150,8 @@ class AboveClaim:
     def run(self, record: LineageRecord, params: ScoreParams) -> Iterator[Result]:
         """Return a FAILED warning for each such claim, or one PASSED."""
         found, compared = False, Comparisons(record, params)
-        for claim in record.of(ScoreClaim):
+        claims = list(record.of(ScoreClaim))
+        for claim in claims:
             for run in compared.above(claim)[:1]:
                 found = True
                 yield failed(
@@ -160,7 +161,9 @@ class AboveClaim:
                     f"{run.fraction * 100:.2f} % measured",
                     run.id,
                 )
-        if not found:
+        if not any(compared.of(claim) for claim in claims):
+            yield nothing_to_judge("scores", "no claimed score was reproduced", "none far above")
+        elif not found:
             yield passed("scores", "no reproduction is far above its claim", "none", "none")
 
 

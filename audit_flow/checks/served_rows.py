@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from pydantic import Field
 
-from audit_flow.checks.interface import Result, failed, passed, unproven
+from audit_flow.checks.interface import Result, failed, nothing_to_judge, passed, unproven
 from audit_flow.model import ClaimKind, Frozen, LineageRecord, ServedMeasure, ServedRow
 
 
@@ -31,7 +31,7 @@ class ProvidersAccepted:
         for row in rows:
             yield _judge(row, rows, params)
         if not rows:
-            yield passed("providers", "no table of providers is named", "none", "none")
+            yield nothing_to_judge("providers", "no table of providers is named", "none")
 
 
 def _judge(row: ServedRow, rows: list[ServedRow], params: ServedParams) -> Result:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from audit_flow.checks.interface import Result, failed, passed, unproven
+from audit_flow.checks.interface import Result, failed, nothing_to_judge, passed, unproven
 from audit_flow.model import (
     ClaimKind,
     Declared,
@@ -45,9 +45,9 @@ class SameModelServed:
             if not any(_is_of(item, endpoint) for item in compared):
                 yield _not_asked(endpoint)
         if not compared and not named:
-            yield passed(
+            yield nothing_to_judge(
                 "endpoint", "no endpoint was named to be compared with the weights",
-                "every endpoint that is named serves the weights", "none is named",
+                "every endpoint that is named serves the weights",
             )  # fmt: skip
         for item in compared:
             yield _judge(item, record, params)

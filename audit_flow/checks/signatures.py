@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from audit_flow.checks.interface import Result, failed, passed, unproven
+from audit_flow.checks.interface import Result, failed, nothing_to_judge, passed, unproven
 from audit_flow.model import (
     ClaimKind,
     Declared,
@@ -47,8 +47,8 @@ class SignaturesValid:
         if params.required:
             yield unproven("weights", "the weights are not signed", "a signature", "none")
         elif not found:
-            yield passed(
-                "signatures", "nothing is signed", "whatever is signed is as signed", "no signature"
+            yield nothing_to_judge(
+                "signatures", "nothing is signed", "whatever is signed is as signed"
             )
 
 
@@ -88,7 +88,7 @@ class SignaturesIdentity:
         for item in found:
             yield _identity(item)
         if not found:
-            yield passed("signatures", "nothing is signed", "signers that are trusted", "none")
+            yield nothing_to_judge("signatures", "nothing is signed", "signers that are trusted")
 
 
 def _identity(item: Signature) -> Result:
@@ -158,7 +158,7 @@ class SignaturesEvidence:
             for path in sorted(signed.intersection(_paths(record, kind))):
                 yield _demanded(Demand(kind=kind, role=_FIELDS[kind][1]), path, signatures)
         if not params.demands and not signed:
-            yield passed("evidence", "no evidence is signed, and none must be", "none", "none")
+            yield nothing_to_judge("evidence", "no evidence is signed, and none must be", "none")
 
 
 def _paths(record: LineageRecord, kind: str) -> tuple[str, ...]:

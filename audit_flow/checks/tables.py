@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from audit_flow.checks.interface import Result, failed, passed, unproven
+from audit_flow.checks.interface import Result, failed, nothing_to_judge, passed, unproven
 from audit_flow.model import (
     ClaimKind,
     Declared,
@@ -55,7 +55,7 @@ class TablesAsExpected:
                     yield _judge(fact.source, suite, fact)
         if not judged:
             names = ", ".join(s.name for s in params.suites)
-            yield passed("tables", "no evidence is a table", f"suites: {names}", "no table")
+            yield nothing_to_judge("tables", "no evidence is a table", f"suites: {names}")
 
 
 def suites_of(policy: Policy) -> tuple[Suite, ...]:

@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 
 from audit_flow.analysis.compute import close
 from audit_flow.analysis.quantities import names_count, scaled
-from audit_flow.checks.interface import NoParams, Result, failed, passed, unproven
+from audit_flow.checks.interface import NoParams, Result, failed, nothing_to_judge, passed, unproven
 from audit_flow.linking import JobGroup, job_groups
 from audit_flow.model import (
     ClaimKind,
@@ -61,7 +61,7 @@ class TrainingClaims:
         for claim in claims:
             yield _judge(claim, record)
         if not claims:
-            yield passed("training", "nothing is claimed about training", "no claim", "no claim")
+            yield nothing_to_judge("training", "nothing is claimed about training", "no claim")
 
 
 class JobFinished:

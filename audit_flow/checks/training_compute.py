@@ -18,7 +18,7 @@ from audit_flow.analysis.compute import (
 from audit_flow.analysis.published_runs import usual_rate
 from audit_flow.analysis.quantities import scaled
 from audit_flow.analysis.training_names import plain
-from audit_flow.checks.interface import Result, failed, passed, unproven
+from audit_flow.checks.interface import Result, failed, nothing_to_judge, passed, unproven
 from audit_flow.linking import JobGroup, job_groups
 from audit_flow.model import (
     ClaimKind,
@@ -107,9 +107,9 @@ class ComputePossible:
                 spoken = True
                 yield result
         if not spoken:
-            yield passed(
-                "training", "no numbers that contradict each other", "nothing impossible",
-                "parameters, tokens, GPUs and hours are not all known of any job",
+            yield nothing_to_judge(
+                "training", "parameters, tokens, GPUs and hours are not all known of any job",
+                "nothing impossible",
             )  # fmt: skip
 
 
@@ -149,8 +149,8 @@ class ThroughputUsual:
         found = [result for run in _runs(record) if (result := _throughput(run, params))]
         yield from found
         if not found:
-            yield passed(
-                "training", "no published run to compare with", "a run of a like size", "none"
+            yield nothing_to_judge(
+                "training", "no published run to compare with", "a run of a like size"
             )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from audit_flow.analysis.compute import label_fits, run_tokens
 from audit_flow.analysis.quantities import whole
 from audit_flow.analysis.training_names import facts_of, plain
-from audit_flow.checks.interface import NoParams, Result, failed, passed, unproven
+from audit_flow.checks.interface import NoParams, Result, failed, nothing_to_judge, passed, unproven
 from audit_flow.linking import JobGroup, job_groups
 from audit_flow.model import (
     CheckpointIndex,
@@ -59,7 +59,7 @@ class CheckpointsListed:
                 yield passed(index.source, "the list is whole", "every checkpoint once",
                              f"{index.rows} checkpoints", index.id)  # fmt: skip
         if not indexes:
-            yield passed("checkpoints", "no list of checkpoints is named", "no list", "no list")
+            yield nothing_to_judge("checkpoints", "no list of checkpoints is named", "no list")
 
 
 def _described(group: JobGroup) -> Result:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from audit_flow.checks.interface import NoParams, Result, passed, unproven
+from audit_flow.checks.interface import NoParams, Result, nothing_to_judge, passed, unproven
 from audit_flow.linking import JobGroup, job_groups
 from audit_flow.model import ClaimKind, Frozen, GpuJob, LineageRecord
 
@@ -28,7 +28,7 @@ class NodesWatched:
         found = [result for g in job_groups(record) if (result := _judged(g))]
         yield from found
         if not found:
-            yield passed("readings", "no readings of a job's nodes", "every node or none", "none")
+            yield nothing_to_judge("readings", "no readings of a job's nodes", "every node or none")
 
 
 @dataclass(frozen=True)

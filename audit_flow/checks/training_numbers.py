@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from audit_flow.analysis.accelerators import find_accelerator
 from audit_flow.analysis.compute import close, run_tokens, steps_of_epochs
 from audit_flow.analysis.moments import seconds_between
-from audit_flow.checks.interface import NoParams, Result, failed, passed, unproven
+from audit_flow.checks.interface import NoParams, Result, failed, nothing_to_judge, passed, unproven
 from audit_flow.linking import JobGroup, job_groups
 from audit_flow.model import ClaimKind, Frozen, GpuJob, LineageRecord
 
@@ -46,8 +46,8 @@ class NumbersPossible:
                              "numbers that fit", "they do, as far as they are stated",
                              *group.evidence)  # fmt: skip
         if not groups:
-            yield passed(
-                "training", "there is no job log to contradict", "no contradiction", "none"
+            yield nothing_to_judge(
+                "training", "there is no job log to contradict", "no contradiction"
             )
 
 

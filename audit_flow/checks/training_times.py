@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from audit_flow.analysis.moments import surely_before
-from audit_flow.checks.interface import NoParams, Result, failed, passed
+from audit_flow.checks.interface import NoParams, Result, failed, nothing_to_judge, passed
 from audit_flow.linking import JobGroup, job_groups
 from audit_flow.model import ClaimKind, Declared, EvalRun, Frozen, GpuJob, LineageRecord
 
@@ -35,15 +35,19 @@ class TimesInOrder:
             if not wrong:
                 yield _fine(group)
         if not groups:
-            yield passed(
-                "training", "there is no job log to contradict", "no contradiction", "none"
+            yield nothing_to_judge(
+                "training", "there is no job log to contradict", "no contradiction"
             )
 
 
 def _fine(group: JobGroup) -> Result:
     start, end = _first(group), _last(group)
+    if not (start or end):
+        return nothing_to_judge(
+            group.about, "no times are stated", "times in order", *group.evidence
+        )
+    words = "no times that contradict each other"
     actual = f"{start or 'unknown'} to {end or 'unknown'}"
-    words = "no times that contradict each other" if start or end else "no times are stated"
     return passed(group.about, words, "times in order", actual, *group.evidence)
 
 

@@ -108,8 +108,13 @@ def _statement() -> Schema:
 
 
 def _listed(row: Schema) -> Schema:
-    properties = {**row["properties"], "open_questions": WHOLE}
-    return {**row, "properties": properties, "required": [*row["required"], "open_questions"]}
+    more = {
+        "open_questions": WHOLE,
+        "proof": {"enum": ["proven", "altered", "unread"]},
+        "review": {"enum": ["approved", "refused", "none", "altered"]},
+    }
+    properties = {**row["properties"], **more}
+    return {**row, "properties": properties, "required": [*row["required"], *more]}
 
 
 def _closed(properties: Schema, optional: set[str] | None = None) -> Schema:

@@ -69,7 +69,11 @@ def audits(request: Request) -> Response:
             "page": min(page.query.page, page.pages),
             "pages": page.pages,
             "audits": [
-                {**row.model_dump(mode="json"), "open_questions": row.open_questions}
+                {
+                    **row.model_dump(mode="json"),
+                    "open_questions": row.open_questions,
+                    **site.library.told(row),
+                }
                 for row in page.rows
             ],
         }

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from audit_flow.dashboard import api, downloads, forms, pages
-from audit_flow.dashboard.guard import HEADERS, Guard, is_api
+from audit_flow.dashboard.guard import HEADERS, Guard, is_api, local, sign_in_at
 from audit_flow.dashboard.identity import Sessions
 from audit_flow.dashboard.library import Library, Missing
 from audit_flow.dashboard.patience import TooSlow
@@ -23,7 +23,7 @@ from audit_flow.dashboard.publications import Publications
 from audit_flow.dashboard.rendering import templates
 from audit_flow.dashboard.seals import Seals
 from audit_flow.dashboard.settings import Settings
-from audit_flow.dashboard.site import Site, site_of
+from audit_flow.dashboard.site import OutOfDate, Site, site_of
 from audit_flow.dashboard.verifying import Verifier, as_stranger
 from audit_flow.errors import ApprovalError, AuditFlowError, InputError
 
@@ -32,6 +32,15 @@ _ASSETS = {
     "dashboard.css": ("audit_flow.dashboard", "static/dashboard.css", "text/css"),
     "dashboard.js": ("audit_flow.dashboard", "static/dashboard.js", "text/javascript"),
     "icon.svg": ("audit_flow.dashboard", "static/icon.svg", "image/svg+xml"),
+}
+
+
+_HEADINGS = {
+    403: "Not allowed",
+    404: "Not found",
+    409: "Not as it was",
+    422: "This makes no sense",
+    503: "Can't be shown",
 }
 
 
@@ -89,7 +98,11 @@ def make_app(site: Site) -> Starlette:
 
     app = Starlette(
         routes=[*_pages(), *_api()],
-        middleware=[Middleware(Guard, settings=site.settings, sessions=site.sessions)],
+        middleware=[
+            Middleware(
+                Guard, settings=site.settings, sessions=site.sessions, turned_away=_turned_away
+            )
+        ],
         exception_handlers={
             Missing: _missing,
             AuditFlowError: _refused,
@@ -180,7 +193,19 @@ def _refused(request: Request, error: Exception) -> Response:
     elif isinstance(known, ApprovalError):
         status = 409
     told = {"error": str(known.got), "expected": known.expected, "remedy": known.remedy}
-    return _answer(request, status, {k: v for k, v in told.items() if v})
+    heading = (
+        "This form is out of date. Nothing was decided" if isinstance(known, OutOfDate) else ""
+    )
+    return _answer(request, status, {k: v for k, v in told.items() if v}, heading)
+
+
+def _turned_away(request: Request) -> Response:
+    heading = "You are not signed in any more. Nothing was decided"
+    told = {"error": "the session is over, or it was signed out elsewhere",
+            "remedy": "Sign in and send the form again"}  # fmt: skip
+    answer = _page(request, 401, told, heading, ("Sign in", sign_in_at(request.url.path)))
+    answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer
 
 
 def _forbidden(request: Request, error: Exception) -> Response:
@@ -209,7 +234,17 @@ def _broken(request: Request, error: Exception) -> Response:
     return JSONResponse(told, 500, headers=HEADERS)
 
 
-def _answer(request: Request, status: int, told: dict[str, str]) -> Response:
+def _answer(request: Request, status: int, told: dict[str, str], heading: str = "") -> Response:
     if is_api(request.scope) or not hasattr(request.state, "visitor"):
         return JSONResponse(told, status)
-    return site_of(request).render(request, "problem.html.j2", status, code=status, told=told)
+    back = local(request.url.path) if request.method == "POST" else "/"
+    to = ("Back to the releases", "/") if back == "/" else ("Back to the page", back)
+    return _page(request, status, told, heading or _HEADINGS.get(status, "Something broke"), to)
+
+
+def _page(
+    request: Request, status: int, told: dict[str, str], heading: str, to: tuple[str, str]
+) -> Response:
+    return site_of(request).render(
+        request, "problem.html.j2", status, told=told, heading=heading, to=to
+    )

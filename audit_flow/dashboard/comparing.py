@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 
 from audit_flow.dashboard.facts import facts
 from audit_flow.model import CardClaims, Finding, WeightsDigest
 from audit_flow.report.interface import AuditResult
+
+# What is said under one name: a text, or facts by their names.
+Said = str | Mapping[str, str]
+_LONG, _LEAD = 160, 60
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,16 @@ class Change:
         if not self.before:
             return "added"
         return "changed" if self.after else "removed"
+
+    @property
+    def shown(self) -> tuple[str, str]:
+        """Both sides for a table that cuts long texts: from where they begin to differ."""
+        both = zip(self.before, self.after, strict=False)
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], both))
+        if not (self.before and self.after) or same < _LONG:
+            return self.before, self.after
+        start = same - _LEAD
+        return f"… {self.before[start:]}", f"… {self.after[start:]}"
 
 
 @dataclass(frozen=True)
@@ -52,16 +67,31 @@ def compare(before: AuditResult, after: AuditResult) -> Comparison:
     return Comparison(tuple((name, _changes(read(before), read(after))) for name, read in readers))
 
 
-def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Change, ...]:
+def _changes(before: Mapping[str, Said], after: Mapping[str, Said]) -> tuple[Change, ...]:
     names = dict.fromkeys([*before, *after])
     return tuple(
-        Change(name, before.get(name, ""), after.get(name, ""))
+        change
         for name in names
         if before.get(name) != after.get(name)
+        for change in _change(name, before.get(name, ""), after.get(name, ""))
     )
 
 
-def _heads(result: AuditResult) -> dict[str, str]:
+def _change(name: str, before: Said, after: Said) -> Iterator[Change]:
+    """Yield a change for each fact where both sides have facts, else one for the whole."""
+    if isinstance(before, str) or isinstance(after, str):
+        yield Change(name, _whole(before), _whole(after))
+        return
+    for fact in dict.fromkeys([*before, *after]):
+        if before.get(fact) != after.get(fact):
+            yield Change(f"{name} · {fact}", before.get(fact, ""), after.get(fact, ""))
+
+
+def _whole(said: Said) -> str:
+    return said if isinstance(said, str) else ", ".join(f"{n} {text}" for n, text in said.items())
+
+
+def _heads(result: AuditResult) -> dict[str, Said]:
     verdict, subject = result.verdict, result.verdict.subject
     return {
         "Verdict": verdict.in_words(),
@@ -74,16 +104,16 @@ def _heads(result: AuditResult) -> dict[str, str]:
     }
 
 
-def _claims(result: AuditResult) -> dict[str, str]:
-    return {c.id: _words(c.plain(), {"id", "kind", "source"}) for c in result.record.claims}
+def _claims(result: AuditResult) -> dict[str, Said]:
+    return {c.id: _facts(c.plain(), {"id", "kind", "source"}) for c in result.record.claims}
 
 
-def _files(result: AuditResult) -> dict[str, str]:
+def _files(result: AuditResult) -> dict[str, Said]:
     weights = [w for w in result.record.of(WeightsDigest) if w.role == "released"]
     return {f.path: f"sha256:{f.sha256}, {f.size:,} bytes" for w in weights for f in w.files}
 
 
-def _card(result: AuditResult) -> dict[str, str]:
+def _card(result: AuditResult) -> dict[str, Said]:
     cards = list(result.record.of(CardClaims))
     stated = {
         f"{card.source}: {score.benchmark} {score.metric}": score.written()
@@ -94,28 +124,29 @@ def _card(result: AuditResult) -> dict[str, str]:
     return {**{c.source: f"sha256:{c.sha256}" for c in cards if c.sha256}, **stated, **bases}
 
 
-def _findings(result: AuditResult) -> dict[str, str]:
+def _findings(result: AuditResult) -> dict[str, Said]:
     return _numbered((f"{f.rule}: {f.about}", _finding(f)) for f in result.verdict.findings)
 
 
 def _finding(finding: Finding) -> str:
     waived = f", waived by {finding.waiver.owner}" if finding.waiver else ""
-    return f"{finding.outcome.value} ({finding.level}){waived}: {finding.actual}"
+    said = f"{finding.outcome.value} ({finding.level}){waived}"
+    return f"{said}: {finding.message}; got {finding.actual}"
 
 
-def _evidence(result: AuditResult) -> dict[str, str]:
+def _evidence(result: AuditResult) -> dict[str, Said]:
     return _numbered(
         (e.id, f"{e.trust.value}, {f'sha256:{e.sha256}' if e.sha256 else 'no digest'}")
         for e in result.record.evidence
     )
 
 
-def _gaps(result: AuditResult) -> dict[str, str]:
+def _gaps(result: AuditResult) -> dict[str, Said]:
     return _numbered((f"{g.name}: {g.about}", g.actual) for g in result.record.gaps)
 
 
-def _numbered(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    found: dict[str, str] = {}
+def _numbered(pairs: Iterable[tuple[str, str]]) -> dict[str, Said]:
+    found: dict[str, Said] = {}
     for name, text in pairs:
         unique, number = name, 2
         while unique in found:
@@ -124,6 +155,8 @@ def _numbered(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     return found
 
 
-def _words(plain: Mapping[str, object], without: set[str]) -> str:
+def _facts(plain: Mapping[str, object], without: set[str]) -> dict[str, str]:
     kept = {name: value for name, value in plain.items() if name not in without}
-    return ", ".join(f"{path} {text}" for path, text in facts(kept))
+    return {
+        path.removeprefix("protocol.").removeprefix("sampling."): text for path, text in facts(kept)
+    }

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from audit_flow.dashboard import searching, tables
 from audit_flow.dashboard.comparing import compare
-from audit_flow.dashboard.library import Missing
+from audit_flow.dashboard.library import Audit, Missing
 from audit_flow.dashboard.site import Site, site_of
+
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def releases(request: Request) -> Response:
@@ -19,7 +22,7 @@ def releases(request: Request) -> Response:
     query = searching.parse_query(request.query_params)
     rows = site.library.rows()
     page = searching.select(rows, query, size=max(len(rows), 1))
-    return _file(tables.releases(page.rows), request)
+    return _file(tables.releases(page.rows, site.library.told), request)
 
 
 def of_audit(request: Request) -> Response:
@@ -27,10 +30,10 @@ def of_audit(request: Request) -> Response:
     site = site_of(request)
     audit, name = site.audit(request.path_params["key"]), request.path_params["table"]
     if name == "reviews":
-        return _file(_reviews(site, audit.key), request)
+        return _file(_reviews(site, audit.key), request, audit)
     if name not in tables.AUDIT_TABLES:
         raise Missing(name)
-    return _file(tables.of_audit(name, audit.result, site.upload(audit)), request)
+    return _file(tables.of_audit(name, audit.result, site.upload(audit)), request, audit)
 
 
 def reviews(request: Request) -> Response:
@@ -44,8 +47,14 @@ def comparison(request: Request) -> Response:
     """Return the changes between two audits."""
     site = site_of(request)
     before, after = (request.query_params.get(n, "") for n in ("before", "after"))
-    changes = compare(site.audit(before).result, site.audit(after).result)
-    return _file(tables.changes(changes), request)
+    both = site.audit(before), site.audit(after)
+    return _file(tables.changes(compare(*(each.result for each in both))), request, *both)
+
+
+def _of(audit: Audit) -> str:
+    """Return release and record of an audit as a part of a file's name."""
+    name = _NOT_IN_NAMES.sub("-", audit.result.verdict.subject.name).strip("-.")[:60]
+    return f"{name or 'release'}-{audit.result.record.sha256[:12]}"
 
 
 def _reviews(site: Site, key: str) -> tables.Table:
@@ -54,12 +63,13 @@ def _reviews(site: Site, key: str) -> tables.Table:
     return tables.reviews(entries, site.library.seals.of)
 
 
-def _file(table: tables.Table, request: Request) -> Response:
+def _file(table: tables.Table, request: Request, *audits: Audit) -> Response:
     form = request.path_params["form"]
     if form == "csv":
         text, kind = table.csv(), "text/csv; charset=utf-8"
     else:
         text, kind = json.dumps(table.plain(), allow_nan=False) + "\n", "application/json"
-    name = f'attachment; filename="{table.name}.{form}"'
+    whose = "".join(f"{_of(audit)}-" for audit in audits)
+    name = f'attachment; filename="{whose}{table.name}.{form}"'
     data = text.encode("utf-8", "backslashreplace")
     return Response(data, media_type=kind, headers={"Content-Disposition": name})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
@@ -11,10 +12,10 @@ from starlette.responses import RedirectResponse, Response
 
 from audit_flow.approval import Asked, Entry
 from audit_flow.dashboard import announcing, reviewing
-from audit_flow.dashboard.guard import set_cookie
+from audit_flow.dashboard.guard import local, set_cookie
 from audit_flow.dashboard.identity import by_token
 from audit_flow.dashboard.library import Audit, Missing
-from audit_flow.dashboard.pages import standing_of
+from audit_flow.dashboard.pages import frame_of
 from audit_flow.dashboard.seals import Seal
 from audit_flow.dashboard.site import Site, form_of, site_of, visitor_of
 from audit_flow.dashboard.story import Story
@@ -41,15 +42,11 @@ def _announcement(request: Request, site: Site, form: Mapping[str, str] | None) 
         request,
         "announcement.html.j2",
         422 if problem else 200,
-        audit=audit,
-        verdict=audit.result.verdict,
-        record=audit.result.record,
-        r=Story(audit.result),
         text=text,
         draft=draft,
         problem=problem,
         claim_numbers={c.id: n for n, c in enumerate(audit.result.record.claims)},
-        **standing_of(site, audit),
+        **frame_of(site, audit),
     )
 
 
@@ -69,7 +66,7 @@ def _decide(request: Request, site: Site, form: Mapping[str, str]) -> Response:
         entry = reviewing.take(site, key, asked, visitor_of(request).name)
     except (ApprovalError, InputError) as error:
         status = 422 if isinstance(error, InputError) else 409
-        return _review_page(request, site, key, status, str(error), form.get("reason", ""))
+        return _review_page(request, site, key, status, str(error), form)
     return RedirectResponse(f"/audits/{key}/review?kept={entry.sha256}", 303)
 
 
@@ -96,7 +93,12 @@ def asked_in(form: Mapping[str, str]) -> Asked:
 
 
 def _review_page(
-    request: Request, site: Site, key: str, status: int = 200, problem: str = "", reason: str = ""
+    request: Request,
+    site: Site,
+    key: str,
+    status: int = 200,
+    problem: str = "",
+    form: Mapping[str, str] = MappingProxyType({}),
 ) -> Response:
     # What is decided on is read and hashed again each time that it is shown.
     audit: Audit = site.audit(key, again=True)
@@ -105,19 +107,16 @@ def _review_page(
         request,
         "review.html.j2",
         status,
-        audit=audit,
-        verdict=audit.result.verdict,
-        record=audit.result.record,
-        r=Story(audit.result),
         decided=audit.decided,
         problem=problem,
-        reason=reason,
+        reason=form.get("reason", ""),
+        chosen=form.get("decision", ""),
+        no_reason=bool(problem) and not form.get("reason", "").strip(),
         kept=kept if kept in site.notes else "",
         notes=site.notes.get(kept, ()),
-        others=site.library.of_release(key),
         about=_about(site, audit),
         uploads=site.uploads(audit),
-        **standing_of(site, audit),
+        **frame_of(site, audit),
     )
 
 
@@ -177,14 +176,15 @@ def verification(request: Request) -> Response:
 async def login(request: Request) -> Response:
     """Take a token and remember its owner in the browser."""
     site = site_of(request)
-    problem = ""
+    problem, wanted = "", request.query_params.get("next", "/")
     if request.method == "POST":
         form = await form_of(request, site)
-        name = by_token(form.get("token", ""), site.settings.tokens)
+        name, wanted = by_token(form.get("token", ""), site.settings.tokens), form.get("next", "/")
         if name is not None:
-            return _with_cookie(site, name)
+            return _with_cookie(site, name, local(wanted))
         problem = "This token is not known."
-    return site.render(request, "login.html.j2", 403 if problem else 200, problem=problem)
+    status = 403 if problem else 200
+    return site.render(request, "login.html.j2", status, problem=problem, wanted=local(wanted))
 
 
 async def logout(request: Request) -> Response:
@@ -192,11 +192,11 @@ async def logout(request: Request) -> Response:
     site = site_of(request)
     await form_of(request, site)
     site.sessions.end(visitor_of(request))
-    return _with_cookie(site, None)
+    return _with_cookie(site, None, "/login")
 
 
-def _with_cookie(site: Site, name: str | None) -> Response:
-    answer = RedirectResponse("/" if name else "/login", 303)
+def _with_cookie(site: Site, name: str | None, to: str) -> Response:
+    answer = RedirectResponse(to, 303)
     value = site.sessions.cookie(site.sessions.fresh(name))
     answer.headers["Set-Cookie"] = set_cookie(value, https=site.settings.is_https)
     return answer

@@ -1,14 +1,19 @@
-"""The lineage as a drawing: nodes in five columns, edges with their digests, gaps in red."""
+"""The lineage as a drawing: nodes in five columns, edges with their digests, gaps dashed.
+
+What is missing is amber; red is what something contradicts.
+"""
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from audit_flow.model import Gap, LineageRecord, Link, Signature
+from audit_flow.model import Finding, Gap, LineageRecord, Link, Signature, Verdict
+from audit_flow.report.reading import worst
 
 COLUMNS = ("Data and settings", "Training", "Weights", "Evaluations", "Claims")
 _MOST = 30
@@ -16,12 +21,15 @@ _WIDE, _HIGH, _DOWN, _ACROSS, _TOP = 196, 52, 18, 118, 40
 _COLUMN = {
     "dataset": 0, "file": 0, "training-config": 0, "base-candidate": 0, "folder-change": 0,
     "gpu-job": 1, "stage": 1, "checkpoints": 1, "weights": 2, "eval-run": 3,
-    "score": 4, "base-model": 4, "checksum": 4, "training": 4,
+    "score": 4, "base-model": 4, "checksum": 4, "training": 4, "statement": 4,
 }  # fmt: skip
-_ALWAYS = {"dataset", "gpu-job", "weights", "eval-run", "score", "base-model", "stage"}
+_CLAIMS = {"score", "base-model", "checksum", "training", "statement"}
+_ALWAYS = {"dataset", "gpu-job", "weights", "eval-run", "stage"} | _CLAIMS
 _GAP_COLUMN = {"datasets": 0, "base-model": 0, "training": 1, "pipeline": 1, "weights": 2,
                "evaluations": 3}  # fmt: skip
-_TITLE = 24
+# What fits into a box, in px, and how wide the letters of its two sizes are at most.
+_INNER = _WIDE - 12
+_NAME_PX, _DETAIL_PX = 12.0, 10.5
 
 
 @dataclass(frozen=True)
@@ -42,14 +50,23 @@ class Node:
     @property
     def shown(self) -> str:
         """The title as far as it fits, its end kept."""
-        if len(self.title) <= _TITLE:
+        if _width(self.title, _NAME_PX) <= _INNER:
             return self.title
-        return f"{self.title[:9]}…{self.title[-(_TITLE - 10) :]}"
+        head = _fitting(self.title, _NAME_PX, _INNER * 0.35)
+        tail = _fitting(self.title[::-1], _NAME_PX, _INNER * 0.55)[::-1]
+        return f"{head}…{tail}"
+
+    @property
+    def shown_detail(self) -> str:
+        """The detail as far as it fits."""
+        if _width(self.detail, _DETAIL_PX) <= _INNER:
+            return self.detail
+        return _fitting(self.detail, _DETAIL_PX, _INNER * 0.92) + "…"
 
 
 @dataclass(frozen=True)
 class Edge:
-    """A line between two boxes; a broken one stands for a gap. Label places are in px."""
+    """A line between two boxes; a broken one is a gap, in its tone. Label places are in px."""
 
     path: str
     label: str
@@ -57,6 +74,7 @@ class Edge:
     label_y: int
     broken: bool
     words: str
+    tone: str = "seen"
 
 
 @dataclass(frozen=True)
@@ -73,12 +91,13 @@ class Drawing:
     box_height: int = _HIGH
 
 
-def draw(record: LineageRecord, base: str) -> Drawing:
+def draw(record: LineageRecord, base: str, verdict: Verdict | None = None) -> Drawing:
     """Lay the lineage of a record out; ``base`` is the address that the pages of nodes begin with.
 
+    A claim that nothing joins is drawn as a gap, unless ``verdict`` says that it was shown to hold.
     At most 30 boxes of a column are drawn; those with links or gaps come first.
     """
-    scene = _Scene(record, base)
+    scene = _Scene(record, base, verdict.findings if verdict else ())
     nodes, left_out = _placed(scene)
     edges = tuple(_edges(scene, {n.key: n for n in nodes}))
     heads = tuple((_x(i), name) for i, name in enumerate(COLUMNS))
@@ -90,6 +109,15 @@ def draw(record: LineageRecord, base: str) -> Drawing:
 class _Scene:
     record: LineageRecord
     base: str
+    findings: tuple[Finding, ...] = ()
+
+    @cached_property
+    def found(self) -> dict[str, list[Finding]]:
+        """What was found about each thing."""
+        about: dict[str, list[Finding]] = {}
+        for finding in self.findings:
+            about.setdefault(finding.about, []).append(finding)
+        return about
 
     @cached_property
     def things(self) -> dict[str, tuple[Any, str]]:
@@ -164,11 +192,21 @@ def _things(scene: _Scene) -> Iterable[Node]:
             continue
         if thing.kind == "weights" and thing.role == "base":
             column = 0
-        loose = thing.kind == "score" and not scene.linked[key]
-        detail = "claimed · joined to nothing" if loose else _detail(thing)
+        tone, detail = "seen", _detail(thing)
+        if thing.kind in _CLAIMS:
+            tone, detail = _claimed(key, scene)
         sign = "signed" if getattr(thing, "source", "") in scene.signed else ""
-        tone = "fail" if loose else "seen"
         yield Node(key, thing.kind, _title(thing), detail, href, column, tone, sign)
+
+
+def _claimed(key: str, scene: _Scene) -> tuple[str, str]:
+    """Return tone and words of a claim: contradicted, shown to hold, joined, or loose."""
+    status = worst(scene.found.get(key, []))
+    if status.tone == "fail":
+        return "fail", "claimed · contradicted"
+    if status.tone == "pass":
+        return "seen", "claimed · holds"
+    return ("seen", "claimed") if scene.linked[key] else ("open", "claimed · joined to nothing")
 
 
 def _ordered(nodes: list[Node], scene: _Scene) -> list[Node]:
@@ -199,7 +237,7 @@ def _gaps(scene: _Scene) -> Iterable[Node]:
             column = max(min(_COLUMN.get(e.kind, column) for e in ends) - 1, 0)
         yield Node(f"gap:{number}", "broken" if gap.contradicted else "gap",
                    gap.name.replace("-", " "), gap.about, f"#gap-{number + 1}", column,
-                   "fail")  # fmt: skip
+                   _tone(gap))  # fmt: skip
 
 
 def _edges(scene: _Scene, nodes: dict[str, Node]) -> Iterable[Edge]:
@@ -223,9 +261,9 @@ def _broken(gap: Gap, node: Node | None, nodes: dict[str, Node]) -> Iterable[Edg
     ends = [nodes[i] for i in gap.evidence if i in nodes]
     if not ends:
         after = [n for n in nodes.values() if n.column == node.column + 1]
-        ends = [n for n in after if n.tone == "fail"][:1] or after[:1]
+        ends = [n for n in after if n.tone != "seen"][:1] or after[:1]
     for end in ends:
-        yield replace(_edge(node, end, "", f"gap: {gap.name}"), broken=True)
+        yield replace(_edge(node, end, "", f"gap: {gap.name}"), broken=True, tone=_tone(gap))
 
 
 def _edge(source: Node, target: Node, label: str, words: str) -> Edge:
@@ -274,6 +312,34 @@ def _detail(thing: Any) -> str:
     trust = getattr(thing, "trust", None)
     parts = (digest[:10] + "…" if digest else "", trust.value if trust else "claimed")
     return " · ".join(p for p in parts if p)
+
+
+def _tone(gap: Gap) -> str:
+    return "fail" if gap.contradicted else "open"
+
+
+def _width(text: str, size: float) -> float:
+    """Return how many px a text takes at most, in a font of this size."""
+    return sum(_letter(c) for c in text) * size
+
+
+def _letter(character: str) -> float:
+    if unicodedata.east_asian_width(character) in {"W", "F"} or character in "WMmw@%…—":
+        return 1.0
+    if character in "iljft.,:;'|!()[] ":
+        return 0.38
+    return 0.75 if character.isupper() else 0.57
+
+
+def _fitting(text: str, size: float, room: float) -> str:
+    """Return the beginning of a text that fits into so many px."""
+    kept = 0
+    for character in text:
+        room -= _letter(character) * size
+        if room < 0:
+            break
+        kept += 1
+    return text[:kept]
 
 
 def _x(column: int) -> int:

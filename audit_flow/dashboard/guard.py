@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Final
+from urllib.parse import urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -34,6 +37,8 @@ HEADERS: Final = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
     "X-Robots-Tag": "noindex",
 }
+Refusal = Callable[[Request], Response]
+_MAX_ADDRESS = 2_000
 _OPEN_PATHS = ("/static/", "/login", "/healthz")
 _SAFE_METHODS = {"GET", "HEAD"}
 _METHODS = _SAFE_METHODS | {"POST"}
@@ -42,8 +47,12 @@ _METHODS = _SAFE_METHODS | {"POST"}
 class Guard:
     """ASGI middleware around the whole application; steps are in the order of their numbers."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, sessions: Sessions) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: Settings, sessions: Sessions, turned_away: Refusal
+    ) -> None:
         self._app = app
+        # Answers a form of somebody whose session is over.
+        self._turned_away = turned_away
         self._settings = settings
         self._sessions = sessions
 
@@ -80,11 +89,24 @@ class Guard:
             return _told(scope, 413, f"the request is over {MAX_BODY} bytes, or of unknown size")
         # Step 3: where visitors have names, nobody reads without one.
         if self._settings.has_identities and visitor.name is None:
-            return _login(scope)
+            return self._login(scope, visitor)
         # Step 4: what changes something was sent from our own page, or with a token of its own.
         if scope["method"] not in _SAFE_METHODS and not self._is_ours(headers, visitor):
             return _told(scope, 403, "the request did not come from a page of the dashboard")
         return None
+
+    def _login(self, scope: Scope, visitor: Visitor) -> Response | None:
+        path = str(scope["path"])
+        if path.startswith(_OPEN_PATHS):
+            return None
+        if is_api(scope):
+            headers = {"WWW-Authenticate": "Bearer"}
+            return JSONResponse({"error": "who asks is not known"}, 401, headers=headers)
+        if scope["method"] not in _SAFE_METHODS:
+            scope.setdefault("state", {})["visitor"] = visitor
+            return self._turned_away(Request(scope))
+        asked = scope.get("query_string", b"").decode("latin-1")
+        return RedirectResponse(sign_in_at(f"{path}?{asked}" if asked else path), 303)
 
     def _visitor(
         self, headers: Headers, client: tuple[str, int] | None
@@ -156,11 +178,18 @@ def _told(scope: Scope, status: int, what: str) -> Response:
     return PlainTextResponse(f"{what}\n", status, headers=headers)
 
 
-def _login(scope: Scope) -> Response | None:
-    path = str(scope["path"])
-    if path.startswith(_OPEN_PATHS):
-        return None
-    if is_api(scope) or scope["method"] not in _SAFE_METHODS:
-        headers = {"WWW-Authenticate": "Bearer"}
-        return JSONResponse({"error": "who asks is not known"}, 401, headers=headers)
-    return RedirectResponse("/login", 303)
+def local(address: str) -> str:
+    """Return an address if it is a page of this dashboard, else that of the list.
+
+    Browsers read a backslash as a slash, and leave out tabs and line ends: neither is let through.
+    """
+    plain = len(address) <= _MAX_ADDRESS and address.isascii() and address.isprintable()
+    if not plain or not re.fullmatch(r"/(?![/\\])[^\\\s]*", address):
+        return "/"
+    return "/" if address.startswith(("/login", "/logout")) else address
+
+
+def sign_in_at(address: str) -> str:
+    """Return the address to sign in at, which leads on to a page of this dashboard."""
+    wanted = local(address)
+    return "/login" if wanted == "/" else f"/login?{urlencode({'next': wanted})}"

@@ -46,6 +46,16 @@ class Audit:
         return decided_on(self.result.verdict)
 
 
+@dataclass(frozen=True)
+class Newer:
+    """A later audit of a release, as the index tells of it; ``proof``: is that word proven."""
+
+    key: str
+    outcome: str
+    recorded: int
+    proof: str
+
+
 @dataclass
 class _Place:
     root: Root
@@ -144,6 +154,18 @@ class Library:
         same = [r for r in self._places[number].shelf.rows if r.release == row.release]
         return sorted(same, key=lambda r: (-r.recorded, r.run_id))
 
+    def newer(self, audit: Audit) -> Newer | None:
+        """Return the newest audit of the same release, where it says something else than this."""
+        first = next(iter(self.of_release(audit.key)), None)
+        if first is None or first.run_id == audit.key:
+            return None
+        verdict = audit.decided.verdict_sha256
+        if (first.record_sha256, first.verdict_sha256) == (audit.decided.record_sha256, verdict):
+            return None
+        self.prover.want([first.run_id])
+        proof = self.prover.state(first.run_id) or "unread"
+        return Newer(first.run_id, first.outcome, first.recorded, proof)
+
     def newest(self, audit: Audit) -> Decided | None:
         """Return the digests of the release's newest audit, listed just now, or None for itself."""
         if audit.root is None:
@@ -199,6 +221,14 @@ class Library:
             if place.shelf.row(row.run_id) is not None:
                 return place.decisions.of(row)
         return "open"
+
+    def told(self, row: AuditRow) -> dict[str, str]:
+        """Say of a listed audit how far it is proven, and what its reviews come to."""
+        decision = self.decision(row)
+        return {
+            "proof": self.prover.state(row.run_id) or "unread",
+            "review": "none" if decision == "open" else decision,
+        }
 
     def reviews(self) -> list[tuple[str, Entry]]:
         """Return every review with its store, newest first; raises ApprovalError."""

@@ -14,7 +14,7 @@ from audit_flow.dashboard.graph import draw
 from audit_flow.dashboard.library import Audit, Missing
 from audit_flow.dashboard.raw_file import attached, raw_bytes, why_not
 from audit_flow.dashboard.site import Site, site_of
-from audit_flow.dashboard.story import Story
+from audit_flow.dashboard.story import Story, permission
 from audit_flow.errors import ApprovalError, AuditFlowError
 from audit_flow.model import Finding, Signature
 from audit_flow.report import chain, plot
@@ -25,6 +25,7 @@ from audit_flow.report.reading import (
     LIMITS_LINK,
     SILENT,
     Status,
+    worst,
 )
 
 _LISTED = {
@@ -35,7 +36,7 @@ _LISTED = {
 
 
 def releases(request: Request) -> Response:
-    """List the releases with verdict, open questions and last change."""
+    """List the releases with verdict, open questions and the time of the audit."""
     site = site_of(request)
     query = searching.parse_query(request.query_params)
     runs, problem = site.runs()
@@ -46,6 +47,7 @@ def releases(request: Request) -> Response:
         "releases.html.j2",
         page=page,
         proof=site.library.prover.state,
+        unread=any(not site.library.prover.state(row.run_id) for row in page.rows),
         outcomes=searching.OUTCOMES,
         statuses=_LISTED,
         unknown=COULD_NOT_LOOK,
@@ -76,6 +78,7 @@ def release(request: Request) -> Response:
         base_claims=claims,
         candidates=candidates,
         base_findings=summary.base_findings(verdict),
+        base_compared=summary.base_compared(verdict),
         number_of=_numbering(verdict.findings),
         waivers=_waivers(audit.result),
         others=site.library.of_release(audit.key),
@@ -85,7 +88,7 @@ def release(request: Request) -> Response:
 def lineage(request: Request) -> Response:
     """Draw the lineage of one audit."""
     site, audit = _asked(request)
-    drawing = draw(audit.result.record, f"/audits/{audit.key}")
+    drawing = draw(audit.result.record, f"/audits/{audit.key}", audit.result.verdict)
     return site.render(request, "lineage.html.j2", **_of(site, audit), drawing=drawing)
 
 
@@ -131,8 +134,9 @@ def claim(request: Request) -> Response:
     about = [(n, f) for n, f in enumerate(audit.result.verdict.findings) if f.about == item.id]
     links = [x for x in audit.result.record.links if item.id in {x.source, x.target}]
     return site.render(
-        request, "claim.html.j2", **_of(site, audit), item=item, about=about, links=links
-    )
+        request, "claim.html.j2", **_of(site, audit), item=item, about=about, links=links,
+        overall=worst([f for _, f in about]),
+    )  # fmt: skip
 
 
 def finding(request: Request) -> Response:
@@ -175,27 +179,35 @@ def _asked(request: Request) -> tuple[Site, Audit]:
 
 def _of(site: Site, audit: Audit) -> dict[str, Any]:
     """Return what every page of one audit is rendered with."""
-    reading = Story(audit.result)
+    frame = frame_of(site, audit)
     return {
-        "audit": audit,
-        "r": reading,
-        "record": audit.result.record,
-        "verdict": audit.result.verdict,
-        "axis": plot.shared_axis(reading.scores),
+        **frame,
+        "axis": plot.shared_axis(frame["r"].scores),
         "stations": chain.stations(audit.result.record),
         "silent": SILENT,
         "limits": LIMITS,
         "limits_link": LIMITS_LINK,
-        **standing_of(site, audit),
     }
 
 
-def standing_of(site: Site, audit: Audit) -> dict[str, Any]:
-    """Return what the reviews come to, or why that can't be told."""
+def frame_of(site: Site, audit: Audit) -> dict[str, Any]:
+    """Return what stands around every tab: what the reviews come to, and a newer audit."""
+    verdict, newer = audit.result.verdict, site.library.newer(audit)
+    standing, problem = None, ""
     try:
-        return {"standing": site.library.standing(audit), "standing_problem": ""}
+        standing = site.library.standing(audit)
     except ApprovalError as error:
-        return {"standing": None, "standing_problem": str(error)}
+        problem = str(error)
+    return {
+        "audit": audit,
+        "r": Story(audit.result),
+        "record": audit.result.record,
+        "verdict": verdict,
+        "newer": newer,
+        "standing": standing,
+        "standing_problem": problem,
+        "permission": permission(verdict.outcome, standing, newer is not None),
+    }
 
 
 def _numbering(findings: tuple[Finding, ...]) -> Callable[[Finding], int]:

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-_BRIEF = 240
-
 
 def templates() -> Environment:
     """Return the environment of the report with the dashboard's templates before it."""
@@ -28,8 +26,13 @@ def templates() -> Environment:
             PackageLoader("audit_flow.report", "templates"),
         ]
     )
-    own.filters |= {"moment": moment, "piece": piece, "facts": facts, "quoted": quoted,
-                    "brief": brief}  # fmt: skip
+    own.filters |= {
+        "moment": moment,
+        "piece": piece,
+        "facts": facts,
+        "quoted": quoted,
+        "sentence": sentence,
+    }
     own.globals |= {"verbatim": verbatim}
     return own
 
@@ -43,9 +46,11 @@ def piece(text: str) -> Markup:
     return escape(Markup("{}{}{}").format(head, neutralise(text), tail))
 
 
-def brief(text: str) -> str:
-    """Return the beginning of a text, for a list."""
-    return neutralise(text, _BRIEF)
+def sentence(text: str) -> str:
+    """Return a reason as a sentence: a capital at its head, one full stop at its end."""
+    plain = text.strip()
+    end = "" if plain[-1:] in {".", "!", "?", "…", ""} else "."
+    return f"{plain[:1].upper()}{plain[1:]}{end}"
 
 
 def verbatim(text: str) -> Markup:

@@ -24,6 +24,11 @@ from audit_flow.errors import ApprovalError, InputError
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+
+class OutOfDate(InputError):
+    """A form that was not made for this visit: nothing of it is done."""
+
+
 _MAX_FIELDS = 40
 _NOTES = 200
 _RUNS_SECONDS = 2.0
@@ -131,7 +136,7 @@ async def form_of(request: Request, site: Site) -> Mapping[str, str]:
         raise InputError("a form that can't be read", expected="UTF-8") from error
     form = dict(pairs)
     if not site.sessions.is_form_token(visitor_of(request), form.get("form_token", "")):
-        raise InputError(
+        raise OutOfDate(
             "a form that was not made for this visit", expected="the form of this page",
             remedy="Load the page again and send it once more",
         )  # fmt: skip

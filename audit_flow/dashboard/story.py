@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 
+from audit_flow.approval import Standing
 from audit_flow.report.reading import Reading, ScoreRow, plural
 
 _RANK = {"fail": 0, "error": 1, "open": 2, "waived": 3, "warn": 4, "pass": 5}
 _NAMED = 3
+
+
+@dataclass(frozen=True)
+class Permission:
+    """Whether a release may be announced: verdict and reviews together."""
+
+    tone: str
+    words: str
+
+
+def permission(outcome: str, standing: Standing | None, superseded: bool = False) -> Permission:
+    """Say whether it may be announced; no standing: the history of reviews can't be trusted."""
+    if standing is None:
+        words = "Nobody can say whether it may be announced: the reviews can't be trusted."
+        return Permission("fail", words)
+    if standing.state == "refused":
+        return Permission("fail", f"Refused by {_by(standing)}: it must not be announced.")
+    if outcome == "FAILED":
+        return Permission("fail", "It must not be announced as it is.")
+    if outcome != "PASSED":
+        return Permission("open", "It can't be announced yet.")
+    if superseded:
+        return Permission("open", "Whether it may be announced, the newer audit decides.")
+    if standing.state == "approved":
+        return Permission("pass", f"Approved by {_by(standing)}: it may be announced.")
+    return Permission("open", "Not yet approved by a reviewer.")
 
 
 class Story(Reading):
@@ -20,21 +48,17 @@ class Story(Reading):
 
     @property
     def sentence(self) -> str:
-        """What the verdict means for an announcement, in one sentence."""
+        """What the evidence shows, in one sentence; whether it may be announced is another."""
         outcome = self.result.verdict.outcome
-        told = self._scores_in_words()
         if outcome == "FAILED":
-            return f"It must not be announced as it is: {told or self.headline}"
+            return f"The evidence contradicts it: {self._scores_in_words() or self.headline}"
         if outcome == "PASSED":
             waived = len(self.result.verdict.waived)
             but = f", {waived} only by a waiver" if waived else ""
-            return f"It may be announced: every claim was shown to hold for these very files{but}."
-        open_count = len(self.unproven) + len(self.silent)
-        return (
-            "It can't be announced yet: nothing contradicts it, but "
-            f"{plural(open_count, 'question')} still {'has' if open_count == 1 else 'have'} no "
-            "answer."
-        )
+            return f"Every claim was shown to hold for these very files{but}."
+        count = len(self.unproven) + len(self.silent)
+        has = "has" if count == 1 else "have"
+        return f"Nothing contradicts it, but {plural(count, 'question')} still {has} no answer."
 
     def _scores_in_words(self) -> str:
         rows = {(row.benchmark, row.metric): row for row in reversed(self.scores)}
@@ -62,3 +86,10 @@ class Story(Reading):
 def _claimed(row: ScoreRow) -> str:
     assert row.comparison is not None
     return f"{row.benchmark}: {row.claimed} claimed, {row.comparison.reproduced:.2f} % measured"
+
+
+def _by(standing: Standing) -> str:
+    """Name those whose last word the standing is."""
+    last = {review.reviewer: review.decision for review in standing.reviews}
+    wanted = "refuse" if standing.state == "refused" else "approve"
+    return ", ".join(name for name, decision in last.items() if decision == wanted)

@@ -14,6 +14,7 @@ from audit_flow.model import (
     Finding,
     HubListing,
     LineageRecord,
+    Outcome,
     Signature,
     Trust,
     Verdict,
@@ -44,8 +45,8 @@ class FileRow:
     uploaded: str | None = None
     fetched: str | None = None
     # Why a digest of these two is not there, and whether other bytes were fetched back.
-    not_uploaded: str = "not yet uploaded"
-    not_fetched: str = "not yet fetched back"
+    not_uploaded: str = "no upload known"
+    not_fetched: str = "nothing fetched back"
     is_other: bool = False
 
     @property
@@ -125,6 +126,12 @@ def _with_upload(row: FileRow, upload: Upload | None) -> FileRow:
 def base_findings(verdict: Verdict) -> tuple[Finding, ...]:
     """Return what was judged about the base model."""
     return tuple(f for f in verdict.findings if f.rule.startswith("base-model."))
+
+
+def base_compared(verdict: Verdict) -> bool:
+    """Say whether the weights were held against a base, and the rule on it passed."""
+    about = (f for f in verdict.findings if f.rule == "base-model.candidates")
+    return any(f.outcome is Outcome.PASSED and f.applied for f in about)
 
 
 def base_evidence(

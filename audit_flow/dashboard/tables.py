@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -43,10 +44,12 @@ class Table:
         return {"table": self.name, "columns": list(self.columns), "rows": list(self.rows)}
 
 
-def releases(rows: Iterable[AuditRow]) -> Table:
-    """Return the list of audits as the index tells it."""
-    columns = tuple(AuditRow.model_fields)
-    return Table("releases", columns, tuple(row.model_dump(mode="json") for row in rows))
+def releases(rows: Iterable[AuditRow], told: Callable[[AuditRow], Row]) -> Table:
+    """Return the list of audits as the index tells it, and how far that is proven and reviewed."""
+    columns = (*AuditRow.model_fields, "proof", "review")
+    found = ({**row.model_dump(mode="json"), "recorded": _iso(row.recorded), **told(row)}
+             for row in rows)  # fmt: skip
+    return _table("releases", columns, found)
 
 
 def reviews(entries: Iterable[Entry], seal: Callable[[Entry], Seal]) -> Table:
@@ -81,7 +84,7 @@ def _findings(result: AuditResult) -> Iterable[Row]:
     for finding in result.verdict.findings:
         plain = finding.plain()
         waiver = finding.waiver
-        yield {**plain, "evidence": "; ".join(finding.evidence),
+        yield {**plain, "applied": finding.applied, "evidence": "; ".join(finding.evidence),
                "waived_by": waiver.owner if waiver else "",
                "waived_until": waiver.expires.isoformat() if waiver else ""}  # fmt: skip
 
@@ -89,8 +92,10 @@ def _findings(result: AuditResult) -> Iterable[Row]:
 def _scores(result: AuditResult) -> Iterable[Row]:
     for row in Reading(result).scores:
         seen = row.comparison.plain() if row.comparison else {}
+        # As on the page: reproduced − claimed, in percentage points.
         yield {**seen, "benchmark": row.benchmark, "metric": row.metric, "claimed": row.claimed,
-               "status": row.status.word}  # fmt: skip
+               "difference": row.difference, "status": row.status.word,
+               "why": row.why}  # fmt: skip
 
 
 def _claims(result: AuditResult) -> Iterable[Row]:
@@ -126,13 +131,14 @@ def _files(result: AuditResult, upload: Upload | None = None) -> Iterable[Row]:
 _Reader = Callable[[AuditResult], Iterable[Row]]
 AUDIT_TABLES: dict[str, tuple[tuple[str, ...], _Reader]] = {
     "findings": (
-        ("rule", "about", "outcome", "level", "title", "message", "expected", "actual", "remedy",
-         "docs", "evidence", "waived_by", "waived_until"),
+        ("rule", "about", "outcome", "applied", "level", "title", "message", "expected", "actual",
+         "remedy", "docs", "evidence", "waived_by", "waived_until"),
         _findings,
     ),
     "scores": (
-        ("benchmark", "metric", "claimed", "status", "reproduced", "low", "high", "difference",
-         "p_value", "p_adjusted", "mdo80", "delta", "rho", "n_items", "runs", "measured_by"),
+        ("benchmark", "metric", "claimed", "status", "why", "reproduced", "low", "high",
+         "difference", "p_value", "p_adjusted", "mdo80", "delta", "rho", "n_items", "runs",
+         "measured_by"),
         _scores,
     ),
     "claims": (("id", "kind", "source", "says"), _claims),
@@ -162,6 +168,15 @@ def _review(entry: Entry, seal: Seal) -> Row:
 def _table(name: str, columns: Sequence[str], rows: Iterable[Row]) -> Table:
     chosen = tuple({c: row.get(c, "") for c in columns} for row in rows)
     return Table(name, tuple(columns), chosen)
+
+
+def _iso(milliseconds: int) -> str:
+    """Return a time as ISO 8601 in UTC, to the second; empty where it makes no sense."""
+    try:
+        when = dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC)
+    except (OverflowError, ValueError, OSError):
+        return ""
+    return when.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _cell(value: Any) -> str:

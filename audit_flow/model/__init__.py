@@ -86,7 +86,13 @@ from audit_flow.model.trust import (
     TrustedKey,
     TrustFile,
 )
-from audit_flow.model.verdict import Finding, Outcome, ScoreComparison, Verdict
+from audit_flow.model.verdict import (
+    NOTHING_TO_JUDGE,
+    Finding,
+    Outcome,
+    ScoreComparison,
+    Verdict,
+)
 from audit_flow.model.weights_facts import (
     ParameterCount,
     StructureProblem,
@@ -97,6 +103,7 @@ from audit_flow.model.weights_facts import (
 __all__ = [
     "ANY_ROLE",
     "EMPTY_TEXT_SHA256",
+    "NOTHING_TO_JUDGE",
     "Announcement",
     "Attestation",
     "AttestedVerdict",

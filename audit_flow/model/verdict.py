@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 from audit_flow.model.base import Frozen, Sha256Hex, Words
 from audit_flow.model.digest import Subject
 from audit_flow.model.policy import Level, Waiver
+
+# What a finding got where its rule had nothing to look at: a word, not a field, so that verdicts
+# keep their schema.
+NOTHING_TO_JUDGE: Final = "nothing to judge"
 
 
 class Outcome(StrEnum):
@@ -68,6 +72,11 @@ class Finding(Frozen):
     score: ScoreComparison | None = None
     waivable: bool = True
     waiver: Waiver | None = None
+
+    @property
+    def applied(self) -> bool:
+        """Whether there was something to judge: a pass over nothing shows nothing to hold."""
+        return self.outcome is not Outcome.PASSED or self.actual != NOTHING_TO_JUDGE
 
     @property
     def blocks(self) -> bool:

@@ -61,12 +61,17 @@ def _standing(findings: list[Finding]) -> tuple[str, str]:
     blocking = [f for f in findings if f.blocks]
     for finding in blocking:
         if finding.outcome is Outcome.FAILED:
-            return "contradicted", f"{finding.rule}: {finding.message}"
+            return "contradicted", f"{finding.message}; {_got(finding)}"
     if blocking or not findings:
         first = blocking[0] if blocking else None
-        return "unproven", f"{first.rule}: {first.message}" if first else "nothing assessed it"
+        return "unproven", first.message if first else "nothing assessed it"
     waived = " (waived)" if any(f.waiver for f in findings) else ""
     return "backed", f"{', '.join(sorted({f.rule for f in findings}))}{waived}"
+
+
+def _got(finding: Finding) -> str:
+    seen = finding.score
+    return f"measured {seen.reproduced:.2f} %" if seen else f"got {finding.actual}"
 
 
 def outcome_of(marks: Iterable[Marked]) -> str:

@@ -28,6 +28,7 @@ from audit_flow.report.reading import (
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
 
+_BRIEF, _NEARLY = 240, 60
 _SIZE_STEP = 1000
 _SIZE_UNITS = ("kB", "MB", "GB", "TB", "PB")
 
@@ -68,6 +69,11 @@ def human_size(size: int) -> str:
     return f"{size / _SIZE_STEP**power:.3g} {_SIZE_UNITS[power - 1]}"
 
 
+def brief(text: str) -> str:
+    """Return the beginning of a text, for a list; nothing is cut off for a few characters."""
+    return neutralise(text, _BRIEF + _NEARLY if len(text) <= _BRIEF + _NEARLY else _BRIEF)
+
+
 def _waivers(reading: Reading) -> list[tuple[Any, str]]:
     verdict = reading.result.verdict
     used = dict.fromkeys(f.waiver for f in verdict.waived)
@@ -104,6 +110,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "brief": brief,
         "docs_link": docs_link,
         "human_size": human_size,
         "name": lambda text: neutralise(text, NAME_LIMIT),

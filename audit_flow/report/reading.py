@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -48,6 +48,7 @@ COULD_NOT_LOOK = Status("could not look", "!", "error")
 WAIVED = Status("waived", "◇", "waived")
 WARNING = Status("warning", "▲", "warn")
 SILENT = Status("not assessed", "?", "open")
+NOT_APPLIED = Status("did not apply", "–", "idle")
 
 _STATUS = {
     Outcome.PASSED: HOLDS,
@@ -64,7 +65,9 @@ _WORST_FIRST = (Outcome.FAILED, Outcome.ERROR, Outcome.UNPROVEN, Outcome.PASSED)
 
 
 def status_of(finding: Finding) -> Status:
-    """Return how a finding is shown: a waived one as waived, a warning as a warning."""
+    """Return how a finding is shown: by its waiver, as a warning, as a pass over nothing."""
+    if not finding.applied:
+        return NOT_APPLIED
     if finding.waiver is not None:
         return WAIVED
     if finding.level == "warn" and finding.outcome is not Outcome.PASSED:
@@ -87,6 +90,9 @@ class ScoreRow:
     status: Status
     comparison: ScoreComparison | None
     warned: bool = False
+    why: str = ""
+    # The name of the weights that were measured, where no digest ties them to the release.
+    elsewhere: str | None = None
 
     @property
     def difference(self) -> float | None:
@@ -104,6 +110,9 @@ class ScoreRow:
             ("protocol not known:", self.comparison.protocol_unknown),
         )
         who = f"measured by {self.comparison.measured_by or 'someone who is not named'}"
+        if self.elsewhere is not None:
+            named = f" (named {self.elsewhere})" if self.elsewhere else ""
+            who += f", on weights that no digest ties to the release{named}"
         differing = (f"{head} {_listed(names)}" for head, names in told if names)
         return (who, *_groups_in_words(self.comparison), *differing)
 
@@ -139,16 +148,29 @@ class Reading:
 
     @cached_property
     def passed(self) -> tuple[Finding, ...]:
-        """Findings that passed, at either level."""
-        return tuple(f for f in self.result.verdict.findings if f.outcome is Outcome.PASSED)
+        """Findings that were shown to hold, at either level."""
+        findings = self.result.verdict.findings
+        return tuple(f for f in findings if f.outcome is Outcome.PASSED and f.applied)
+
+    @cached_property
+    def not_applied(self) -> tuple[Finding, ...]:
+        """Findings of rules that had nothing to judge: they show nothing to hold."""
+        return tuple(f for f in self.result.verdict.findings if not f.applied)
 
     @property
     def passed_in_words(self) -> str:
         """How many findings passed, of how many rules, and at which levels."""
         rules = plural(len({f.rule for f in self.passed}), "rule")
         warn = sum(1 for f in self.passed if f.level == "warn")
-        levels = f" ({len(self.passed) - warn} at level deny, {warn} at level warn)" if warn else ""
+        levels = f" ({len(self.passed) - warn} that block, {warn} that only warn)" if warn else ""
         return f"{plural(len(self.passed), 'finding')} of {rules}{levels}"
+
+    @property
+    def nothing_open(self) -> str:
+        """What to say where no question that blocks is open."""
+        count = sum(1 for f in self.warnings if f.outcome is not Outcome.FAILED)
+        told = "No question that blocks is open"
+        return f"{told}; {plural(count, 'warning')} not proven." if count else f"{told}."
 
     @cached_property
     def silent(self) -> tuple[Claim, ...]:
@@ -163,7 +185,7 @@ class Reading:
         ids = {claim.id for claim in claims}
         rows = [row for claim in claims for row in self._rows_of(claim)]
         strays = (f for f in self.result.verdict.findings if f.about not in ids)
-        rows += [_row(f.score, status_of(f)) for f in strays if f.score is not None]
+        rows += [self._row(f, status_of(f)) for f in strays if f.score is not None]
         return tuple(rows)
 
     @cached_property
@@ -204,9 +226,10 @@ class Reading:
         ]
         tally = [
             (sum(1 for f in open_denies if f.outcome is outcome), _STATUS[outcome])
-            for outcome in _WORST_FIRST
+            for outcome in _WORST_FIRST[:-1]
         ]
-        tally += [(len(waived), WAIVED), (len(self.warnings), WARNING)]
+        tally += [(len(self.passed), HOLDS), (len(waived), WAIVED), (len(self.warnings), WARNING)]
+        tally += [(len(self.not_applied), NOT_APPLIED)] if self.not_applied else []
         return tuple((n, Status(_count_word(s, n), s.sign, s.tone)) for n, s in tally)
 
     @cached_property
@@ -242,17 +265,43 @@ class Reading:
 
     def _rows_of(self, claim: ScoreClaim) -> list[ScoreRow]:
         about = self._about.get(claim.id, [])
-        status, warned = _worst(about), any(status_of(f) is WARNING for f in about)
-        comparisons = dict.fromkeys(f.score for f in about if f.score is not None)
-        if not comparisons:
-            bare = ScoreRow(claim.benchmark, claim.metric, claim.written(), status, None, warned)
-            return [bare]
-        return [_row(comparison, status, warned) for comparison in comparisons]
+        status, warned = worst(about), any(status_of(f) is WARNING for f in about)
+        why = _why(about, status)
+        compared = {f.score: f for f in reversed(about) if f.score is not None}
+        if not compared:
+            written = claim.written()
+            return [ScoreRow(claim.benchmark, claim.metric, written, status, None, warned, why)]
+        return [self._row(f, status, warned, why) for f in reversed(compared.values())]
+
+    def _row(
+        self, finding: Finding, status: Status, warned: bool = False, why: str = ""
+    ) -> ScoreRow:
+        seen = finding.score
+        assert seen is not None
+        written = seen.claimed_as_written
+        elsewhere = self._elsewhere(finding.evidence)
+        return ScoreRow(
+            seen.benchmark, seen.metric, written, status, seen, warned, why, elsewhere
+        )  # fmt: skip
+
+    def _elsewhere(self, ids: Iterable[str]) -> str | None:
+        """Return the name of the weights that a run measured, if no digest ties it to these."""
+        runs = [r for i in ids if isinstance(r := self.by_id.get(i), EvalRun)]
+        loose = [r for r in runs if r.id in self._unknown_weights]
+        return (loose[0].weights_stated or "") if loose else None
+
+    @cached_property
+    def _unknown_weights(self) -> frozenset[str]:
+        gaps = (g for g in self.result.record.gaps if g.name == "evaluation-weights-unknown")
+        return frozenset(i for gap in gaps for i in gap.evidence)
 
     def _passed_headline(self) -> str:
         held = sum(1 for f in self.passed if f.level == "deny")
         waived = len(self.result.verdict.waived)
         text = f"Every rule that denies, and every claim, holds for these bytes ({held} findings)"
+        idle = sum(1 for f in self.not_applied if f.level == "deny")
+        if idle:
+            text = f"{text[:-1]}; {plural(idle, 'rule')} had nothing to judge)"
         return f"{text}, {waived} only by a waiver." if waived else f"{text}."
 
 
@@ -300,7 +349,8 @@ def _count_word(status: Status, count: int) -> str:
     return {HOLDS: "passed", COULD_NOT_LOOK: "could not be looked at"}.get(status, status.word)
 
 
-def _worst(findings: list[Finding]) -> Status:
+def worst(findings: Sequence[Finding]) -> Status:
+    """Return the status of a claim over all that was found about it."""
     denies = [f for f in findings if f.level == "deny"]
     unwaived = {f.outcome for f in denies if f.waiver is None}
     for outcome in _WORST_FIRST[:-1]:
@@ -311,15 +361,12 @@ def _worst(findings: list[Finding]) -> Status:
     return HOLDS if unwaived else SILENT
 
 
-def _row(comparison: ScoreComparison, status: Status, warned: bool = False) -> ScoreRow:
-    return ScoreRow(
-        comparison.benchmark,
-        comparison.metric,
-        comparison.claimed_as_written,
-        status,
-        comparison,
-        warned,
-    )
+def _why(about: list[Finding], status: Status) -> str:
+    """Return what the findings say that gave a claim its status; nothing where it holds."""
+    if status is HOLDS:
+        return ""
+    told = (f for f in about if f.level == "deny" and status_of(f) is status)
+    return next((f.message for f in told), "")
 
 
 def _rank(finding: Finding) -> tuple[bool, int]:

@@ -42,6 +42,7 @@ _STYLES = {
     "error": "bold magenta",
     "warn": "yellow",
     "waived": "cyan",
+    "idle": "dim",
 }
 
 
@@ -77,6 +78,7 @@ def _parts(reading: Reading, width: int, verbose: bool) -> Iterable[RenderableTy
     yield from _warnings(reading, verbose)
     yield from _not_assessed(reading, verbose)
     yield from _passed(reading, verbose)
+    yield from _not_applied(reading, verbose)
     yield from _gaps(reading, verbose)
     yield from _waivers(reading)
     yield from _colophon(reading, width)
@@ -235,9 +237,9 @@ def _warnings(reading: Reading, verbose: bool) -> Iterable[RenderableType]:
 
 def _not_assessed(reading: Reading, verbose: bool) -> Iterable[RenderableType]:
     count = len(reading.unproven) + len(reading.silent)
-    yield _heading("Not assessed: no evidence either way", count)
+    yield _heading("Not assessed: nothing here counts as passed", count)
     if not count:
-        yield Text("Nothing. Every rule and every claim had evidence to rest on.")
+        yield Text(reading.nothing_open)
     yield from _findings(reading, reading.unproven, verbose)
     for claim in reading.silent:
         yield _marked(SILENT).append("  ").append_text(_name(claim.id, "bold"))
@@ -297,6 +299,19 @@ def _passed(reading: Reading, verbose: bool) -> Iterable[RenderableType]:
     for finding in reading.passed:
         line = _marked(status_of(finding), "").append_text(_clean(finding.title))
         yield line.append(": ").append_text(_name(finding.about))
+
+
+def _not_applied(reading: Reading, verbose: bool) -> Iterable[RenderableType]:
+    if not reading.not_applied:
+        return
+    yield _heading("Did not apply: nothing to judge", len(reading.not_applied))
+    if not verbose:
+        rules = plural(len({f.rule for f in reading.not_applied}), "rule")
+        yield Text(f"{rules} had nothing to look at; --verbose lists them.")
+        return
+    for finding in reading.not_applied:
+        line = _marked(status_of(finding), "").append_text(_clean(finding.title))
+        yield line.append(": ").append_text(_clean(finding.message))
 
 
 def _gaps(reading: Reading, verbose: bool) -> Iterable[RenderableType]:

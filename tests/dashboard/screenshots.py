@@ -24,6 +24,7 @@ from tests.flows.pipeline import ROOT
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+EXAMPLES = ("digit-adder", "reflection-70b", "cluster-adder")
 SIZES = {"wide": (1280, 1500), "phone": (380, 1500)}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 COLOURS = 200
@@ -60,7 +61,7 @@ def served(root: Path) -> Iterator[str]:
         folder = Path(scratch)
         who = keys(folder)
         env = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(folder / "state")}
-        stores = [str(root / "examples" / n) for n in ("digit-adder", "reflection-70b")]
+        stores = [str(root / "examples" / n) for n in EXAMPLES]
         words = [*stores, "--tokens", str(token_file(folder)), "--trust", str(who.trust)]
         with running(*words, env=env, cwd=folder) as url:
             yield url
@@ -75,8 +76,7 @@ def asked_of(url: str, path: str) -> Any:
 def pages(url: str) -> dict[str, str]:
     """Return the address of each page; the story is that of Reflection."""
     found = {a["name"]: a["run_id"] for a in asked_of(url, "/api/v1/audits")["audits"]}
-    adder = found.pop("digit-adder")
-    ((_, story),) = found.items()
+    adder, story = found["digit-adder"], found["Reflection 70B"]
     one, two = f"/audits/{story}", f"/audits/{adder}"
     findings = asked_of(url, f"/api/v1{one}")["verdict"]["findings"]
     wrong = next(n for n, f in enumerate(findings) if f["outcome"] == "FAILED")

@@ -134,6 +134,40 @@ def test_the_keyboard_reaches_everything_in_order(browser: Browser, desk: Served
     page.get_by_text("1 release found").wait_for()
 
 
+def test_paper_and_phone_hold_what_they_show(browser: Browser, root: Path) -> None:
+    record(root, good(name="W" * 70, hub_id="w" * 40 + "/" + "W" * 90))
+    run_id = record(root, bad())
+    with serving(root, tokens=tokens()) as desk:
+        page = signed_in(browser, desk)
+        page.set_viewport_size({"width": 718, "height": 900})
+        page.emulate_media(media="print")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 718
+        page.goto(f"{desk.url}/audits/{run_id}/review")
+        assert not page.get_by_role("heading", name="Your decision").is_visible()
+        page.emulate_media(media="screen")
+        page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+        for key in (r.run_id for r in desk.site.library.rows()):
+            page.goto(f"{desk.url}/audits/{key}/lineage")
+            drawn = page.locator("svg.graph").evaluate(
+                "s => s.getBoundingClientRect().width / s.viewBox.baseVal.width"
+            )
+            assert drawn * 10.5 >= 10
+            boxes = page.locator("svg.graph a.node")
+            assert boxes.count() > 0
+            over = boxes.evaluate_all(
+                "all => all.flatMap(a => [...a.querySelectorAll('text')].filter(t =>"
+                " t.getBBox().x + t.getBBox().width > 196).map(t => t.textContent))"
+            )
+            assert over == []
+
+
+def test_a_list_renews_itself_till_it_is_proven(browser: Browser, desk: Served) -> None:
+    page = signed_in(browser, desk)
+    page.goto(desk.url + "/")
+    page.locator("#listed:not([data-reload])").wait_for()
+    assert page.locator("#listed .badge.pass").count() == 1
+
+
 def test_hostile_text_runs_nothing_in_a_browser(browser: Browser, root: Path) -> None:
     result = audit_named("<script>document.title='taken'</script><img src=x onerror=alert(1)>")
     run_id = record(root, (result.record, result.verdict))

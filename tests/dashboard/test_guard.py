@@ -72,7 +72,8 @@ def test_a_form_token_of_another_visitor_is_refused(served: Served) -> None:
 @pytest.mark.parametrize("path", ["/", "/reviews", "/releases.csv", "/compare", "/verify"])
 def test_nobody_reads_without_a_name_where_names_are_asked_for(desk: Served, path: str) -> None:
     answer = desk.browser().get(path)
-    assert (answer.status, answer.headers["location"]) == (303, "/login")
+    to = "/login" if path == "/" else f"/login?next=%2F{path[1:]}"
+    assert (answer.status, answer.headers["location"]) == (303, to)
     assert desk.browser(ANA).get(path).status == 200
 
 

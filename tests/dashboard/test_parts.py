@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from unicodedata import east_asian_width
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit_flow.dashboard.graph import draw
+from audit_flow.dashboard.graph import Node, draw
 from audit_flow.dashboard.searching import Query, parse_query, select
 from audit_flow.dashboard.summary import file_rows
 from audit_flow.model import (
@@ -39,11 +40,29 @@ def test_a_link_is_a_line_with_its_digest() -> None:
     assert digest("weights") in edge.words
 
 
-def test_a_gap_is_red_and_so_is_a_claim_that_is_joined_to_nothing() -> None:
-    drawing = draw(bad()[0], "/audits/x")
-    red = {n.kind for n in drawing.nodes if n.tone == "fail"}
-    assert red == {"gap", "score"}
-    assert drawing.edges == () or all(e.broken for e in drawing.edges)
+def test_what_is_missing_is_amber_and_only_what_is_contradicted_is_red() -> None:
+    record, verdict = bad()
+    drawing = draw(record, "/audits/x")
+    assert {n.kind for n in drawing.nodes if n.tone == "open"} == {"gap", "score"}
+    assert all(n.tone != "fail" for n in drawing.nodes)
+    assert drawing.edges == () or all(e.broken and e.tone == "open" for e in drawing.edges)
+    judged = draw(record, "/audits/x", verdict)
+    assert {n.kind for n in judged.nodes if n.tone == "fail"} == {"score"}
+
+
+def test_a_claim_of_any_kind_that_nothing_joins_is_a_gap() -> None:
+    drawing = draw(checked("x", "y"), "/audits/x")
+    assert {n.kind: n.tone for n in drawing.nodes}["checksum"] == "open"
+
+
+@given(st.text(max_size=80))
+def test_no_name_runs_out_of_its_box(text: str) -> None:
+    node = Node("k", "score", text, text, "#", 0, "seen")
+    for shown, px in ((node.shown, 12.0), (node.shown_detail, 10.5)):
+        letters = sum(1.0 if east_asian_width(c) in "WF" or c in "WMmw@%…—" else 0.0 for c in shown)
+        assert letters * px <= 196
+    wide = Node("k", "score", "W" * 60, "W" * 60, "#", 0, "seen")
+    assert len(wide.shown) <= 16
 
 
 def test_every_box_opens_something() -> None:

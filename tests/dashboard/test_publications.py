@@ -184,7 +184,7 @@ def test_the_page_says_what_is_there_and_what_is_not(root: Path) -> None:
     with serving(root, trust=TRUST) as desk:
         key = desk.site.library.rows()[0].run_id
         page = desk.browser().get(f"/audits/{key}").text
-        assert "Not yet uploaded" in page
+        assert "No upload from here is known" in page
         write(Root(root).stated, published())
         page = desk.browser().get(f"/audits/{key}").text
         assert "Uploaded and fetched back" in page

@@ -126,7 +126,7 @@ def approves_digit_adder(page: Page, url: str, run_name: str) -> None:
     page.get_by_text("1 release found").wait_for()
     page.get_by_role("link", name="digit-adder").first.click()
     page.get_by_role("heading", name="PASSED", exact=True).wait_for()
-    page.locator("#files").get_by_text("Not yet uploaded").first.wait_for()
+    page.locator("#files").get_by_text("No upload from here is known").first.wait_for()
     page.get_by_role("link", name="Review", exact=True).click()
     page.get_by_label("Approve").check()
     page.get_by_label("Reason").fill("Every claim holds on these bytes.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from audit_flow.model import (
+    NOTHING_TO_JUDGE,
     BaseModelClaim,
     DatasetDigest,
     EvalRun,
@@ -89,6 +90,7 @@ def passed() -> AuditResult:
         finding("scores.recount", claim.id, Outcome.PASSED, title="The samples give the score"),
         finding("lineage.closed", "lineage", Outcome.PASSED, title="Every edge has a digest"),
         finding("base.named", _base().id, Outcome.PASSED, title="The base is the one named"),
+        finding("signatures.valid", "signatures", Outcome.PASSED, actual=NOTHING_TO_JUDGE),
     )
     return result(
         Subject(name="digit-adder", version="1.0.0", weights_sha256=WEIGHTS),

@@ -7,10 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from audit_flow.model import Outcome
+from audit_flow.model import EvalRun, Gap, Outcome
 from audit_flow.report import render
-from audit_flow.report.reading import LIMITS_LINK
+from audit_flow.report.interface import AuditResult
+from audit_flow.report.reading import LIMITS_LINK, Reading
 from tests.report import builders, hostile
+from tests.report.parts import finding
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -121,3 +123,48 @@ def _assert_harmless(text: str, width: int) -> None:
 def test_rich_markup_and_emoji_codes_are_shown_as_written() -> None:
     shown = render("text", hostile.audit_named("[bold red]x[/] :warning:"), width=160)
     assert "[bold red]x[/] :warning:" in shown
+
+
+def test_what_had_nothing_to_judge_is_not_counted_as_passed() -> None:
+    result = builders.passed()
+    text = render("text", result, verbose=True)
+    assert "✓ 4 passed" in text
+    assert "– 1 did not apply" in text
+    passed, _, idle = text.partition("Did not apply: nothing to judge (1)")
+    assert "signatures" not in passed.partition("Passed (4)")[2]
+    assert "It holds." in idle
+    page = render("html", result)
+    shown = page.partition('id="passed"')[2].partition('id="idle"')
+    assert "signatures.valid" not in shown[0]
+    assert "signatures.valid" in shown[2]
+
+
+def test_no_report_says_that_everything_had_evidence_where_a_warning_is_open() -> None:
+    result = builders.passed()
+    open_warning = finding("data.checked", "data", Outcome.UNPROVEN, "warn")
+    verdict = result.verdict
+    verdict = verdict.model_copy(update={"findings": (*verdict.findings, open_warning)})
+    both = AuditResult(record=result.record, verdict=verdict)
+    assert "No question that blocks is open; 1 warning not proven." in render("text", both)
+    page = render("html", both)
+    assert 'No question that blocks is open; <a href="#warnings">1 warning not proven</a>.' in page
+
+
+def test_a_score_row_says_why_it_is_open_and_on_which_weights_it_was_measured() -> None:
+    result = builders.inconclusive()
+    open_rows = [row for row in Reading(result).scores if row.status.tone != "pass"]
+    assert open_rows
+    assert all(row.why for row in open_rows)
+    failed = builders.failed()
+    run = next(iter(failed.record.of(EvalRun)))
+    named = run.model_copy(update={"weights_stated": "another/upload"})
+    gap = Gap(
+        name="evaluation-weights-unknown", topic="evaluations", about=run.source,
+        contradicted=False, expected="a digest", actual="it names another", evidence=(run.id,),
+    )  # fmt: skip
+    evidence = tuple(named if e.id == run.id else e for e in failed.record.evidence)
+    record = failed.record.model_copy(update={"evidence": evidence, "gaps": (gap,)})
+    rows = Reading(AuditResult(record=record, verdict=failed.verdict)).scores
+    notes = [row.notes[0] for row in rows if row.elsewhere is not None]
+    assert notes
+    assert all("no digest ties to the release (named another/upload)" in n for n in notes)

@@ -3,30 +3,35 @@
 
 const MOST_TRIES = 2000;
 
-async function renew(part, tries) {
-  const seconds = Number(part.dataset.reload) || 2;
+async function renew(parts, tries) {
+  const seconds = Math.min(...parts.map((part) => Number(part.dataset.reload) || 2));
   await new Promise((done) => setTimeout(done, seconds * 1000));
-  let fresh = null;
+  let page = null;
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
     if (answer.ok) {
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      fresh = part.id ? page.getElementById(part.id) : page.getElementById("main");
+      page = new DOMParser().parseFromString(await answer.text(), "text/html");
     }
   } catch (error) {
     // The dashboard may be starting again: ask once more.
   }
-  if (fresh) {
-    const old = part.id ? part : document.getElementById("main");
-    old.replaceWith(fresh);
+  if (page) {
+    // A part without a name stands for the whole page.
+    const names = parts.every((part) => part.id) ? parts.map((part) => part.id) : ["main"];
+    for (const name of names) {
+      const fresh = page.getElementById(name);
+      if (fresh) {
+        document.getElementById(name).replaceWith(fresh);
+      }
+    }
   }
   watch(tries + 1);
 }
 
 function watch(tries) {
-  const part = document.querySelector("[data-reload]");
-  if (part && tries < MOST_TRIES) {
-    renew(part, tries);
+  const parts = [...document.querySelectorAll("[data-reload]")];
+  if (parts.length && tries < MOST_TRIES) {
+    renew(parts, tries);
   }
 }
 
