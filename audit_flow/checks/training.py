@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from audit_flow.analysis.compute import close
 from audit_flow.analysis.quantities import names_count, scaled
 from audit_flow.checks.interface import NoParams, Result, failed, passed, unproven
-from audit_flow.linking import JobGroup, job_groups
+from audit_flow.linking import JobGroup, at_once, job_groups
 from audit_flow.model import (
     ClaimKind,
     Frozen,
@@ -116,15 +116,25 @@ def _recorded(group: JobGroup) -> GpuJob | None:
 
 def _stopped(group: JobGroup) -> str | None:
     """Return the state of the log that ended last, if it is none of success."""
-    told = [j for j in group.jobs if j.state]
+    # Of an array, tasks that were taken back before they began did nothing.
+    told = [j for j in group.jobs if j.state and (j.started or j.elapsed != 0)] or [
+        j for j in group.jobs if j.state
+    ]
     last = max(told, key=lambda j: (j.ended or "", j.id), default=None)
-    if last is None or last.state is None or last.state.upper().split()[0] in _GOOD:
+    if last is None or last.state is None or _is_good(last.state.upper()):
         return None
     return f"{last.state} ({last.source})"
 
 
+def _is_good(state: str) -> bool:
+    # A scheduler counts a job as completed whose script ended well, whatever its steps did.
+    return state.split(maxsplit=1)[0] in _GOOD and " WITH A STEP " not in state
+
+
 def _judge(claim: TrainingClaim, record: LineageRecord) -> Result:
     said = list(_statements(claim.name, record))
+    if not said and _key(claim.name) == "gpu-hours" and (watched := _watched(claim, record)):
+        return watched
     if not said:
         return unproven(
             claim.id, f"nothing that was read speaks of {claim.name}", claim.value, "not stated"
@@ -188,12 +198,29 @@ def _whole_job(key: str, record: LineageRecord, job: set[str]) -> Iterator[tuple
     for group in job_groups(record):
         if job and not job & set(group.evidence):
             continue
-        # What was watched is at least what was used: it contradicts no claim of more.
-        told = group.accounts or group.trainers
-        gpus = max((j.gpus for j in told if j.gpus), default=None)
-        value = (group.gpu_hours if told else None) if key == "gpu-hours" else gpus
+        if key == "gpus":
+            value: float | None = at_once(group.accounts, "gpus")
+            value = value or max((j.gpus for j in group.trainers if j.gpus), default=None)
+        else:
+            value = group.stated_hours
         if value is not None:
             yield group.about, f"{value:.6g}", group.evidence[0]
+
+
+def _watched(claim: TrainingClaim, record: LineageRecord) -> Result | None:
+    """Hold hours against readings alone: watching part of a job contradicts no claim of more."""
+    job = _final_job(record)
+    groups = [g for g in job_groups(record) if not job or job & set(g.evidence)]
+    group = next((g for g in groups if g.watched_hours), None)
+    claimed = scaled(claim.value)
+    if group is None or group.watched_hours is None or claimed is None:
+        return None
+    seen, evidence = f"{group.watched_hours:.6g} watched ({group.about})", group.evidence[0]
+    if close(claimed, group.watched_hours):
+        return passed(claim.id, "readings agree", claim.value, seen, evidence)
+    if claimed < group.watched_hours:
+        return failed(claim.id, "readings show more", claim.value, seen, evidence)
+    return unproven(claim.id, "readings show no more", claim.value, seen, evidence)
 
 
 def _key(name: str) -> str:

@@ -8,7 +8,7 @@ from audit_flow.analysis.accelerators import find_accelerator
 from audit_flow.analysis.compute import close, run_tokens, steps_of_epochs
 from audit_flow.analysis.moments import seconds_between
 from audit_flow.checks.interface import NoParams, Result, failed, passed, unproven
-from audit_flow.linking import JobGroup, job_groups
+from audit_flow.linking import JobGroup, differences, job_groups, used_gpus, used_hours
 from audit_flow.model import ClaimKind, Frozen, GpuJob, LineageRecord
 
 _PAIRED = ("dpo", "orpo", "kto", "simpo", "grpo", "ppo", "rlhf", "rloo", "reward", "preference")
@@ -106,6 +106,8 @@ def _tokens(group: JobGroup) -> Iterator[Difference]:
 
 
 def _ends(group: JobGroup) -> Iterator[Difference]:
+    for what, first, second in differences(group.told_accounts):
+        yield f"two accounts, {what}", first, second
     for job in group.jobs:
         if job.impossible:
             yield "account", "numbers that fit each other", f"{job.impossible} ({job.source})"
@@ -113,7 +115,8 @@ def _ends(group: JobGroup) -> Iterator[Difference]:
             yield "steps", f"at most {job.max_steps} steps", f"{job.steps} steps ({job.source})"
         if job.gpu_hours and job.gpus and job.elapsed:
             product = job.gpus * job.elapsed / 3600
-            if not close(job.gpu_hours, product):
+            # A job that was queued again may have had other GPUs in each of its runs.
+            if not job.restarts and not close(job.gpu_hours, product):
                 yield (
                     "GPU-hours",
                     f"{job.gpus} GPUs × {job.elapsed:g} s = {product:.4g}",
@@ -148,8 +151,8 @@ def _machines(group: JobGroup) -> Iterator[Difference]:
     gpus, most = sum(j.gpus or 0 for j in given), max(j.gpus or 0 for j in given)
     where = given[0].source
     for job in (*group.trainers, *group.monitors):
-        seen = job.gpus if job.gpus is not None else job.world_size
-        if seen and seen > gpus:
+        seen = used_gpus(job) if job.gpus is not None else job.world_size
+        if seen and seen > gpus and not any(j.restarts for j in given):
             yield "GPUs", f"at most {most} allocated ({where})", f"{seen} seen ({job.source})"
     yield from _hours(group, given)
     yield from _durations(group, given)
@@ -158,12 +161,14 @@ def _machines(group: JobGroup) -> Iterator[Difference]:
 
 def _hours(group: JobGroup, given: list[GpuJob]) -> Iterator[Difference]:
     """A trainer, or all nodes' readings together, used at most what was allocated."""
+    if any(j.gpu_hours is None for j in given):
+        return
     hours = sum(j.gpu_hours or 0 for j in given)
     most = hours * _SLACK + 0.1 * sum(j.gpus or 0 for j in given) / 60
     watched = {j.sha256 or j.id: j for j in group.monitors}.values()
-    used = [(j.source, j.gpu_hours) for j in (*group.trainers, *watched) if j.gpu_hours]
+    used = [(j.source, used_hours(j)) for j in (*group.trainers, *watched) if j.gpu_hours]
     if len(watched) > 1:
-        together = sum(j.gpu_hours or 0 for j in watched)
+        together = sum(used_hours(j) for j in watched)
         used.append((f"{len(watched)} files of readings", together))
     for where, each in used:
         if each > most:

@@ -6,6 +6,7 @@ Columns: ``nvidia-smi --help-query-gpu``, ``nvidia-smi dmon -h``, DCGM's field i
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -46,13 +47,40 @@ _METRIC, _VALUE = ("metric", "field", "__name__", "metric_name"), ("value",)
 # Shares of one instead of percent.
 _RATIOS = {"gract", "smact", "dcgm_fi_prof_gr_engine_active"}
 _UNIT = re.compile(r"[\[(]([^\[\]()]{0,20})[\])]$")
+_UUID = re.compile(r"(?:GPU|MIG)-[0-9a-f-]{8,}", re.IGNORECASE)
 _MAX_HEADER_CHARS = 8_192
+_MAX_DEVICES = 4_096
+# As many different readings don't come twice by chance.
+_VARIED = 8
 
 
 @dataclass
 class _Device:
     use: Peak = field(default_factory=Peak)
     rows: int = 0
+    # Of what was read, without and with the time of each reading.
+    read: Any = field(default_factory=hashlib.sha256)
+    timed: Any = field(default_factory=hashlib.sha256)
+    kinds: set[str] = field(default_factory=set)
+    exact: bool = False
+
+    def add(self, when: str | None, readings: str) -> None:
+        """Take a row of readings, as they were written."""
+        self.rows += 1
+        self.read.update(f"{readings}\n".encode())
+        self.timed.update(f"{when} {readings}\n".encode())
+        self.exact = self.exact or "." in (when or "")
+        if len(self.kinds) < _VARIED:
+            self.kinds.add(readings)
+
+    def trace(self) -> str | None:
+        """Return a digest of what was read; None where it might be that of another GPU as well.
+
+        GPUs that stand still read the same all the time, but not in the same thousandth second.
+        """
+        if len(self.kinds) >= _VARIED:
+            return str(self.read.hexdigest())
+        return str(self.timed.hexdigest()) if self.exact and self.rows >= _VARIED else None
 
 
 @dataclass
@@ -158,11 +186,14 @@ def _take(seen: _Seen, columns: _Columns, cells: list[str], where: str) -> None:
     if when is None and "time" in columns.at:
         raise EvidenceError(f"the time {written[:60]!r}", expected="a date and a time", where=where)
     host, name = cell("host"), cell("uuid") or cell("gpu")
-    device = seen.devices.setdefault(f"{host}/{name}", _Device())
-    for what, text, unit in _readings(columns, cells):
+    # An id that no other GPU in the world has is that of one GPU, whatever host stands beside it.
+    own = name if _UUID.match(name) else f"{host}/{name}"
+    device = seen.devices.setdefault(own, _Device())
+    readings = list(_readings(columns, cells))
+    for what, text, unit in readings:
         _reading(seen, device, what, text, unit)
     seen.rows += 1
-    device.rows += 1
+    device.add(when, " ".join(text for _, text, _ in readings))
     seen.back += bool(when and seen.previous and when < seen.previous)
     seen.previous = when or seen.previous
     seen.span.add(when)
@@ -203,6 +234,8 @@ def _reading(seen: _Seen, device: _Device, what: str, text: str, unit: str) -> N
 
 def _job(source: SourceFile, sha256: str, seen: _Seen) -> GpuJob:
     named = [d for d in seen.devices if not d.endswith("/")]
+    idle = [d for d in named if not (seen.devices[d].use.highest or 0) and seen.use.count]
+    traces = [trace for d in named if (trace := seen.devices[d].trace())]
     facts: dict[str, Any] = {
         "started": seen.span.first,
         "ended": seen.span.last,
@@ -216,10 +249,12 @@ def _job(source: SourceFile, sha256: str, seen: _Seen) -> GpuJob:
         "max_memory": seen.memory.highest,
         "max_power": seen.power.highest,
         "samples": seen.rows,
+        "idle": len(idle) or None,
+        "devices": tuple(d for d in named if _UUID.match(d))[:_MAX_DEVICES],
+        "traces": tuple(traces)[:_MAX_DEVICES],
     }
     if seen.back:
         facts["disordered"] = f"{seen.back} readings are before the one above them"
-    idle = [d for d in named if not (seen.devices[d].use.highest or 0) and seen.use.count]
     if idle:
         facts["note"] = f"{len(idle)} of {len(named)} GPUs never did anything"
     return gpu_job(source, GpuMonitor.format, sha256, **facts)
