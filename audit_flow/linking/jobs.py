@@ -121,9 +121,17 @@ class JobGroup:
 
     @property
     def steps(self) -> int | None:
-        """The step that the job reached."""
-        steps = [j.steps for j in self.jobs if j.steps]
-        return max(steps) if steps else None
+        """The step that the job reached, as far as it is logged."""
+        return self._furthest.steps if self._furthest else None
+
+    @property
+    def step_interval(self) -> int | None:
+        """How far apart the steps of that log are, if it only names the last one logged."""
+        return self._furthest.step_interval if self._furthest else None
+
+    @cached_property
+    def _furthest(self) -> GpuJob | None:
+        return max((j for j in self.jobs if j.steps), key=lambda j: j.steps or 0, default=None)
 
 
 def used_gpus(job: GpuJob) -> int:
