@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from audit_flow.analysis.moments import moment
+from audit_flow.analysis.moments import moment, seconds_between
 from audit_flow.analysis.quantities import amount, mebibytes
 from audit_flow.collectors.interface import Family, SourceFile
 from audit_flow.errors import EvidenceError
@@ -50,6 +51,8 @@ _UNIT = re.compile(r"[\[(]([^\[\]()]{0,20})[\])]$")
 _UUID = re.compile(r"(?:GPU|MIG)-[0-9a-f-]{8,}", re.IGNORECASE)
 _MAX_HEADER_CHARS = 8_192
 _MAX_DEVICES = 4_096
+# Nobody watched between two readings that are further apart than an hour, if others are closer.
+_GAP = 3600.0
 # As many different readings don't come twice by chance.
 _VARIED = 8
 
@@ -97,6 +100,14 @@ class _Seen:
     rows: int = 0
     back: int = 0
     previous: str | None = None
+    # Seconds between readings: as usual, and where they were long.
+    steps: Counter[int] = field(default_factory=Counter)
+    gaps: list[float] = field(default_factory=list)
+
+    def away(self) -> float:
+        """Return the seconds in which nothing was read, for much longer than between readings."""
+        usual = max(self.steps, key=lambda s: self.steps[s], default=0)
+        return sum(g for g in self.gaps if g > 10 * usual)
 
 
 class GpuMonitor:
@@ -153,7 +164,9 @@ def _columns(line: str) -> _Columns | None:
     names = tuple(_UNIT.sub("", c).strip().strip('"').casefold().replace(" ", "_") for c in cells)
     at: dict[str, int] = {}
     for what, aliases in _ALIASES.items():
-        places = [names.index(a) for a in aliases if a in names]
+        # In the tables of dmon and pmon "mem" is how busy the memory is, not how full.
+        known = [a for a in aliases if not (a == "mem" and line.lstrip().startswith("#"))]
+        places = [names.index(a) for a in known if a in names]
         if places:
             at[what] = places[0]
     metric = next((names.index(m) for m in _METRIC if m in names), None)
@@ -194,6 +207,11 @@ def _take(seen: _Seen, columns: _Columns, cells: list[str], where: str) -> None:
         _reading(seen, device, what, text, unit)
     seen.rows += 1
     device.add(when, " ".join(text for _, text, _ in readings))
+    between = (when and seen.previous and seconds_between(seen.previous, when)) or 0.0
+    if between > 0 and (len(seen.steps) < _MAX_DEVICES or round(between) in seen.steps):
+        seen.steps[round(between)] += 1
+    if between > _GAP and len(seen.gaps) < _MAX_DEVICES:
+        seen.gaps.append(between)
     seen.back += bool(when and seen.previous and when < seen.previous)
     seen.previous = when or seen.previous
     seen.span.add(when)
@@ -253,6 +271,8 @@ def _job(source: SourceFile, sha256: str, seen: _Seen) -> GpuJob:
         "devices": tuple(d for d in named if _UUID.match(d))[:_MAX_DEVICES],
         "traces": tuple(traces)[:_MAX_DEVICES],
     }
+    if (away := seen.away()) and seen.span.first and seen.span.last:
+        facts["elapsed"] = (seconds_between(seen.span.first, seen.span.last) or away) - away
     if seen.back:
         facts["disordered"] = f"{seen.back} readings are before the one above them"
     if idle:

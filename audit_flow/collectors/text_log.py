@@ -196,7 +196,7 @@ def _row(
     when: str | None = None,
 ) -> None:
     row = _metrics(seen, found, nested)
-    if "step" not in row and total:
+    if total and row.get("step") in {None, str(total[0])}:
         row["step"] = str(total[0])
         _setting(seen, "max steps", str(total[1]))
     if "loss" in row or ("step" in row and len(row) > 1):
