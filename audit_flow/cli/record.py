@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -94,16 +93,16 @@ def _own(place: Path, command: tuple[str, ...]) -> None:
 
     Two commands may be called after the same program, as ``sh -c`` is.
     """
-    from audit_flow.collectors.command_record import statement
+    from audit_flow.collectors.command_record import command_of
     from audit_flow.sources.process_record import without_secrets
 
     if not place.exists():
         return
     try:
-        before = json.loads(statement(place.read_bytes(), str(place)))["predicate"]["command"]
-    except (AuditFlowError, OSError, ValueError, KeyError, TypeError):
+        before = command_of(place.read_bytes(), str(place))
+    except (AuditFlowError, OSError):
         before = None
-    if before != list(without_secrets(command)):
+    if before != without_secrets(command):
         raise InputError(
             f"{place} is there, and is no record of this command", expected="a record of its own",
             remedy="Call the step by --name NAME, or take the old record away",
