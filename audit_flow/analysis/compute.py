@@ -83,6 +83,14 @@ def close(one: float, other: float, relative: float = _RELATIVE) -> bool:
     return abs(one - other) <= relative * max(abs(one), abs(other))
 
 
+def most_steps(steps: int, interval: int | None) -> int:
+    """Return how many steps may have been done, of which only each interval's last is logged.
+
+    Counters begin with 0 or with 1. Without an interval steps were counted, and are as they are.
+    """
+    return steps if interval is None else steps + interval + 1
+
+
 def label_fits(tokens: float, unit: float, computed: float) -> bool:
     """Say whether a checkpoint's name states its tokens, rounded up, down or to the nearest."""
     return abs(tokens - computed) < unit * 1.0001

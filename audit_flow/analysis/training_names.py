@@ -15,14 +15,22 @@ from audit_flow.analysis.quantities import real, scaled, whole
 _LOSS = {
     "loss", "train loss", "training loss", "lm loss", "global avg loss", "crossentropyloss",
     "cross entropy", "reduced train loss", "train/loss", "loss/train", "train loss step",
-    "train ppl loss", "sft loss", "loss train", "policy loss", "token loss", "loss step",
+    "train ppl loss", "sft loss", "loss train", "ce loss", "policy loss", "token loss", "loss step",
 }  # fmt: skip
 _STEP = {
     "step", "global step", "iter", "iteration", "iterations", "steps", "train step",
     "trainer/global step",
     "update", "num updates", "current step", "current steps", "training step",
 }  # fmt: skip
-_RATE = {"learning rate", "lr", "lr-adamw", "optim/learning rate group0", "lr 0"}
+_RATE = {
+    "learning rate",
+    "lr",
+    "lr-adamw",
+    "optim/learning rate group0",
+    "lr 0",
+    "optim/lr",
+    "optim/lr group 0",
+}
 _EPOCH = {"epoch", "epochs done", "current epoch"}
 _TOKENS = {
     "num input tokens seen", "tokens seen", "total tokens", "num tokens", "consumed train tokens",

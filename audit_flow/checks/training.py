@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-from audit_flow.analysis.compute import close
-from audit_flow.analysis.quantities import names_count, scaled
+from audit_flow.analysis.compute import close, most_steps
+from audit_flow.analysis.quantities import names_count, real, scaled
 from audit_flow.checks.interface import NoParams, Result, failed, nothing_to_judge, passed, unproven
-from audit_flow.linking import JobGroup, job_groups
+from audit_flow.linking import JobGroup, at_once, job_groups
 from audit_flow.model import (
     ClaimKind,
     Frozen,
@@ -41,6 +42,8 @@ _LOGGED = {
 }
 # Measured, not counted: stated with as many digits as the author likes.
 _MEASURED = {"epochs", "tokens", "gpu-hours"}
+# What a configuration only plans.
+_PLANNED = {"steps", "epochs"}
 _OF_THE_WHOLE = {"gpus", "gpu-hours"}
 _COUNTED = {"parameters", "params", "number-of-parameters"}
 _GOOD = {"COMPLETED", "COMPLETE", "SUCCEEDED", "FINISHED"}
@@ -100,7 +103,7 @@ def _finished(group: JobGroup) -> Iterator[Result]:
         yield passed(about, words, code, f"{code} ({recorded.source})", *evidence)
     elif steps is None or planned is None:
         yield unproven(about, "no log says how far it got", expected, actual, *evidence)
-    elif steps == planned:
+    elif steps <= planned <= most_steps(steps, group.step_interval):
         yield passed(about, "the job finished", expected, actual, *evidence)
     else:
         yield failed(about, "the job ended elsewhere", expected, actual, *evidence)
@@ -116,36 +119,86 @@ def _recorded(group: JobGroup) -> GpuJob | None:
 
 def _stopped(group: JobGroup) -> str | None:
     """Return the state of the log that ended last, if it is none of success."""
-    told = [j for j in group.jobs if j.state]
+    # Of an array, tasks that were taken back before they began did nothing.
+    told = [j for j in group.jobs if j.state and (j.started or j.elapsed != 0)] or [
+        j for j in group.jobs if j.state
+    ]
     last = max(told, key=lambda j: (j.ended or "", j.id), default=None)
-    if last is None or last.state is None or last.state.upper().split()[0] in _GOOD:
+    if last is None or last.state is None or _is_good(last.state.upper()):
         return None
     return f"{last.state} ({last.source})"
 
 
+def _is_good(state: str) -> bool:
+    # A scheduler counts a job as completed whose script ended well, whatever its steps did.
+    return state.split(maxsplit=1)[0] in _GOOD and " WITH A STEP " not in state
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What a record says of a claim; ``most`` if it may be more, ``planned`` if none was done."""
+
+    where: str
+    value: str
+    evidence: str
+    most: int | None = None
+    planned: bool = False
+
+    def agrees(self, claimed: str, same: Callable[[str, str], bool]) -> bool:
+        """Say whether a claim may be true beside it."""
+        number = real(claimed)
+        if self.most is None or number is None:
+            return same(self.value, claimed)
+        return (real(self.value) or 0.0) <= number <= self.most
+
+
 def _judge(claim: TrainingClaim, record: LineageRecord) -> Result:
-    said = list(_statements(claim.name, record))
+    same = _comparison(_key(claim.name))
+    said = _done(list(_statements(claim.name, record)), claim, same)
+    if not said and _key(claim.name) == "gpu-hours" and (watched := _watched(claim, record)):
+        return watched
     if not said:
         return unproven(
             claim.id, f"nothing that was read speaks of {claim.name}", claim.value, "not stated"
         )
-    same = _comparison(_key(claim.name))
-    agreeing = {where for where, value, _ in said if same(value, claim.value)}
-    for where, value, evidence in said:
-        if where not in agreeing and (_final_job(record) or not agreeing):
-            return failed(claim.id, f"{where} says otherwise", claim.value, value, evidence)
-        if where not in agreeing:
+    agreeing = {s.where for s in said if s.agrees(claim.value, same)}
+    for one in said:
+        if one.where not in agreeing and (_final_job(record) or not agreeing):
+            words = f"{one.where} says otherwise"
+            return failed(claim.id, words, claim.value, one.value, one.evidence)
+        if one.where not in agreeing:
             words = "records disagree, and no ledger tells which of them is of the final job"
-            return unproven(claim.id, words, claim.value, f"{value} in {where}", evidence)
-    where, value, evidence = next(s for s in said if same(s[1], claim.value))
-    words = f"{', '.join(sorted(agreeing))} agree" if len(agreeing) > 1 else f"{where} agrees"
-    return passed(claim.id, words, claim.value, value, evidence)
+            actual = f"{one.value} in {one.where}"
+            return unproven(claim.id, words, claim.value, actual, one.evidence)
+    first = next(s for s in said if s.agrees(claim.value, same))
+    many = len(agreeing) > 1
+    words = f"{', '.join(sorted(agreeing))} agree" if many else f"{first.where} agrees"
+    return passed(claim.id, words, claim.value, first.value, first.evidence)
 
 
-def _statements(name: str, record: LineageRecord) -> Iterator[tuple[str, str, str]]:
+def _done(said: list[_Said], claim: TrainingClaim, same: Callable[[str, str], bool]) -> list[_Said]:
+    """Leave out plans of more than was done, where a log says what was: jobs end early."""
+    logs = [s for s in said if not s.planned]
+    if not logs:
+        return said
+    reached = all(s.agrees(claim.value, same) for s in logs)
+    plans = [s for s in said if s.planned]
+    if reached:
+        kept = [s for s in plans if same(s.value, claim.value) or _is_more(claim.value, s.value)]
+    else:
+        kept = [s for s in plans if _is_more(claim.value, s.value)]
+    return [*kept, *logs]
+
+
+def _is_more(one: str, other: str) -> bool:
+    first, second = scaled(one), scaled(other)
+    return first is not None and second is not None and first > second and not close(first, second)
+
+
+def _statements(name: str, record: LineageRecord) -> Iterator[_Said]:
     """Yield where something is said of a name, what, and which evidence says it."""
     key, job = _key(name), _final_job(record)
-    yield from _configured(name, _SETTINGS.get(key, (name,)), record, job)
+    yield from _configured(key, (name, *_SETTINGS.get(key, ())), record, job)
     if key in _COUNTED:
         yield from _counted(record)
     elif key in _OF_THE_WHOLE:
@@ -155,45 +208,63 @@ def _statements(name: str, record: LineageRecord) -> Iterator[tuple[str, str, st
 
 
 def _configured(
-    name: str, names: tuple[str, ...], record: LineageRecord, job: set[str]
-) -> Iterator[tuple[str, str, str]]:
+    key: str, names: tuple[str, ...], record: LineageRecord, job: set[str]
+) -> Iterator[_Said]:
+    planned = key in _PLANNED
     for stage in record.of(PipelineStage):
         for param in stage.params if stage.id in job else ():
             if param.name.rpartition(":")[2].rsplit(".", 1)[-1] in names:
-                yield f"stage {stage.name}", param.value, stage.id
+                yield _Said(f"stage {stage.name}", param.value, stage.id, planned=planned)
     for config in record.of(TrainingConfig):
         for value in config.values if not job or config.source in job else ():
-            if value.name == name or value.name.rsplit(".", 1)[-1] in names:
-                yield config.source, value.value, config.id
+            if value.name in names or value.name.rsplit(".", 1)[-1] in names:
+                yield _Said(config.source, value.value, config.id, planned=planned)
 
 
-def _logged(
-    field: str | None, record: LineageRecord, job: set[str]
-) -> Iterator[tuple[str, str, str]]:
+def _logged(field: str | None, record: LineageRecord, job: set[str]) -> Iterator[_Said]:
     for log in record.of(GpuJob) if field else ():
         logged = getattr(log, field or "") if not job or log.id in job else None
         if logged is not None:
-            yield log.source, str(logged), log.id
+            last = field == "steps" and log.step_interval is not None
+            most = most_steps(logged, log.step_interval) if last else None
+            yield _Said(log.source, str(logged), log.id, most)
 
 
-def _counted(record: LineageRecord) -> Iterator[tuple[str, str, str]]:
+def _counted(record: LineageRecord) -> Iterator[_Said]:
     for weights in record.of(WeightsDigest):
         count = weights.parameters
         if weights.role == "released" and count is not None and not count.adapter:
-            yield weights.source, str(count.total), weights.id
+            yield _Said(weights.source, str(count.total), weights.id)
 
 
-def _whole_job(key: str, record: LineageRecord, job: set[str]) -> Iterator[tuple[str, str, str]]:
+def _whole_job(key: str, record: LineageRecord, job: set[str]) -> Iterator[_Said]:
     """Yield what all logs of a job come to together: one log may tell of one node."""
     for group in job_groups(record):
         if job and not job & set(group.evidence):
             continue
-        # What was watched is at least what was used: it contradicts no claim of more.
-        told = group.accounts or group.trainers
-        gpus = max((j.gpus for j in told if j.gpus), default=None)
-        value = (group.gpu_hours if told else None) if key == "gpu-hours" else gpus
+        if key == "gpus":
+            value: float | None = at_once(group.accounts, "gpus")
+            value = value or max((j.gpus for j in group.trainers if j.gpus), default=None)
+        else:
+            value = group.stated_hours
         if value is not None:
-            yield group.about, f"{value:.6g}", group.evidence[0]
+            yield _Said(group.about, f"{value:.6g}", group.evidence[0])
+
+
+def _watched(claim: TrainingClaim, record: LineageRecord) -> Result | None:
+    """Hold hours against readings alone: watching part of a job contradicts no claim of more."""
+    job = _final_job(record)
+    groups = [g for g in job_groups(record) if not job or job & set(g.evidence)]
+    group = next((g for g in groups if g.watched_hours), None)
+    claimed = scaled(claim.value)
+    if group is None or group.watched_hours is None or claimed is None:
+        return None
+    seen, evidence = f"{group.watched_hours:.6g} watched ({group.about})", group.evidence[0]
+    if close(claimed, group.watched_hours):
+        return passed(claim.id, "readings agree", claim.value, seen, evidence)
+    if claimed < group.watched_hours:
+        return failed(claim.id, "readings show more", claim.value, seen, evidence)
+    return unproven(claim.id, "readings show no more", claim.value, seen, evidence)
 
 
 def _key(name: str) -> str:

@@ -8,15 +8,19 @@ from audit_flow.analysis.compute import label_fits, run_tokens
 from audit_flow.analysis.quantities import whole
 from audit_flow.analysis.training_names import facts_of, plain
 from audit_flow.checks.interface import NoParams, Result, failed, nothing_to_judge, passed, unproven
-from audit_flow.linking import JobGroup, job_groups
+from audit_flow.linking import JobGroup, at_once, job_groups, used_gpus
 from audit_flow.model import (
     CheckpointIndex,
     ClaimKind,
     Frozen,
+    GpuJob,
     LineageRecord,
     TrainingClaim,
     TrainingConfig,
 )
+
+# Readings that begin late or end early still show a job; those of an instant do not.
+_LEAST_WATCHED = 0.5
 
 
 class JobDescribed:
@@ -33,6 +37,7 @@ class JobDescribed:
         groups = job_groups(record)
         for group in groups:
             yield _described(group)
+            yield from _watched(group)
         if not groups:
             yield unproven("training", "there is no job log", "a log of the training job", "none")
 
@@ -82,6 +87,39 @@ def _described(group: JobGroup) -> Result:
         words = f"no log says {', '.join(missing)}"
         return unproven(group.about, words, expected, known or "nothing", *group.evidence)
     return passed(group.about, "the job is described", expected, known, *group.evidence)
+
+
+def _watched(group: JobGroup) -> Iterator[Result]:
+    """Readings of little of the job's time, or of GPUs that stood still, show little of it."""
+    about, evidence = f"{group.about}: readings", group.evidence
+    spans = [j.elapsed for j in (*group.accounts, *group.trainers) if j.elapsed]
+    length = max(spans, default=0.0)
+    for files in _of_one_node(group.monitors) if length else ():
+        watched = sum(m.elapsed or 0.0 for m in files)
+        if watched < _LEAST_WATCHED * length:
+            names = ", ".join(m.source for m in files[:5])
+            yield unproven(about, "little of the job was watched",
+                           f"at least {_LEAST_WATCHED:.0%} of {length:g} s",
+                           f"{watched:g} s ({names})", *evidence)  # fmt: skip
+    seen = sum(m.gpus or 0 for m in group.monitors)
+    used = sum(used_gpus(m) for m in group.monitors)
+    wanted = min(at_once(group.accounts, "gpus") or seen, seen)
+    if used < wanted:
+        yield unproven(about, "GPUs of the job never did anything", f"{wanted} GPUs in use",
+                       f"{used} GPUs in use", *evidence)  # fmt: skip
+
+
+def _of_one_node(monitors: tuple[GpuJob, ...]) -> list[list[GpuJob]]:
+    """Return the files by what they watched: that of one node may be in several, one by one."""
+    found: list[list[GpuJob]] = []
+    for job in monitors:
+        seen = {*job.devices, *job.hosts}
+        same = next((g for g in found if any(seen & {*m.devices, *m.hosts} for m in g)), None)
+        if same is None:
+            found.append([job])
+        else:
+            same.append(job)
+    return found
 
 
 def _listed(index: CheckpointIndex) -> Iterator[tuple[str, str, str]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 
 from audit_flow.checks.interface import NoParams, Result, nothing_to_judge, passed, unproven
-from audit_flow.linking import JobGroup, job_groups
+from audit_flow.linking import JobGroup, at_once, job_groups
 from audit_flow.model import ClaimKind, Frozen, GpuJob, LineageRecord
 
 
@@ -33,7 +34,10 @@ class NodesWatched:
 
 @dataclass(frozen=True)
 class _Coverage:
-    """What a job was given, and what of it was watched; 0 where nobody says."""
+    """What a job was given, and what of it was watched; 0 where nobody says.
+
+    ``copied`` are files of readings that another file holds as well.
+    """
 
     nodes: int
     gpus: int
@@ -41,10 +45,11 @@ class _Coverage:
     watched: int
     named: bool
     absent: tuple[str, ...]
+    copied: tuple[str, ...]
 
     def short(self) -> bool:
         """Say whether something of the job was not watched."""
-        if self.named and self.absent:
+        if self.copied or (self.named and self.absent):
             return True
         if self.gpus and self.watched:
             return self.watched < self.gpus
@@ -62,6 +67,8 @@ def _judged(group: JobGroup) -> Result | None:
     if seen.short():
         named = ", ".join(seen.absent[:10])
         words = f"no readings of {named}" if named else "not all of the job was watched"
+        if seen.copied:
+            words = f"the same readings twice: {'; '.join(seen.copied[:5])}"
         return unproven(group.about, words, expected, actual, *group.evidence)
     return passed(group.about, "every node was watched", expected, actual, *group.evidence)
 
@@ -70,9 +77,10 @@ def _coverage(group: JobGroup) -> _Coverage | None:
     """Return None where there are no readings, or nobody says what they should be of."""
     # The same bytes under two names are the readings of one node.
     monitors = list({(m.sha256 or m.id): m for m in group.monitors}.values())
+    copied = tuple(_copied(monitors))
     given = sorted({h for j in group.accounts for h in j.hosts})
-    nodes = max(len(given), _together(group.accounts, "nodes"))
-    gpus = _together(group.accounts, "gpus") or max(
+    nodes = max(len(given), at_once(group.accounts, "nodes"))
+    gpus = at_once(group.accounts, "gpus") or max(
         (j.gpus or j.world_size or 0 for j in group.trainers), default=0
     )
     if not monitors or not (nodes or gpus):
@@ -84,10 +92,24 @@ def _coverage(group: JobGroup) -> _Coverage | None:
         gpus=gpus,
         # Readings of several nodes may lie in one file.
         files=max(len(monitors), len(told)),
-        watched=sum(m.gpus or 0 for m in monitors) if all(m.gpus for m in monitors) else 0,
+        watched=_gpus(monitors) if all(m.gpus for m in monitors) else 0,
         named=bool(told),
         absent=tuple(h for h in given if _short(h) not in seen) if seen else (),
+        copied=copied,
     )
+
+
+def _gpus(monitors: list[GpuJob]) -> int:
+    """Return how many GPUs were watched: one with an id of its own counts once."""
+    known = {d for m in monitors for d in m.devices}
+    return len(known) + sum((m.gpus or 0) - len(m.devices) for m in monitors)
+
+
+def _copied(monitors: list[GpuJob]) -> Iterator[str]:
+    """Yield which files hold what another holds: all GPUs of one read what those of another did."""
+    for one, other in combinations([m for m in monitors if m.traces], 2):
+        if sorted(one.traces) == sorted(other.traces):
+            yield f"{one.source} and {other.source}"
 
 
 def _short(host: str) -> str:
@@ -98,17 +120,3 @@ def _names(path: str, host: str) -> bool:
     """Say whether a path has a host's name in it, as a word."""
     word = re.escape(_short(host))
     return bool(re.search(rf"(?<![a-z0-9]){word}(?![a-z0-9])", path.casefold()))
-
-
-def _together(accounts: tuple[GpuJob, ...], field: str) -> int:
-    """Return the most that jobs had at one time: one that was started again had it twice."""
-    sums = [
-        sum(getattr(b, field) or 0 for b in accounts if b is a or _overlap(a, b)) for a in accounts
-    ]
-    return max(sums, default=0)
-
-
-def _overlap(one: GpuJob, other: GpuJob) -> bool:
-    if not (one.started and one.ended and other.started and other.ended):
-        return False
-    return one.started < other.ended and other.started < one.ended

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from audit_flow.analysis.accelerators import find_accelerator
-from audit_flow.analysis.compute import close, run_tokens, steps_of_epochs
+from audit_flow.analysis.compute import close, most_steps, run_tokens, steps_of_epochs
 from audit_flow.analysis.moments import seconds_between
 from audit_flow.checks.interface import NoParams, Result, failed, nothing_to_judge, passed, unproven
-from audit_flow.linking import JobGroup, job_groups
+from audit_flow.linking import JobGroup, differences, job_groups, used_gpus, used_hours
 from audit_flow.model import ClaimKind, Frozen, GpuJob, LineageRecord
 
 _PAIRED = ("dpo", "orpo", "kto", "simpo", "grpo", "ppo", "rlhf", "rloo", "reward", "preference")
@@ -76,7 +76,7 @@ def _epochs(group: JobGroup) -> Iterator[Difference]:
         if not (job.examples and batch and epochs and job.steps) or job.format == "mlperf-log":
             continue
         span = steps_of_epochs(job.examples, batch, epochs, job.world_size or 1)
-        if not span.low <= job.steps <= span.high:
+        if job.steps > span.high or most_steps(job.steps, job.step_interval) < span.low:
             yield (
                 "steps",
                 f"{span.low:.0f} to {span.high:.0f} steps for {epochs:g} epochs of {job.examples} "
@@ -96,7 +96,7 @@ def _tokens(group: JobGroup) -> Iterator[Difference]:
         batch = group.global_batch or group.planned.get("global_batch_size")
         length = group.first(lambda j: j.sequence_length) or group.planned.get("sequence_length")
         if job.tokens and job.steps and batch and length:
-            most = run_tokens(job.steps, batch, length)
+            most = run_tokens(most_steps(job.steps, job.step_interval), batch, length)
             if job.tokens > most * _SLACK:
                 yield (
                     "tokens",
@@ -106,6 +106,8 @@ def _tokens(group: JobGroup) -> Iterator[Difference]:
 
 
 def _ends(group: JobGroup) -> Iterator[Difference]:
+    for what, first, second in differences(group.told_accounts):
+        yield f"two accounts, {what}", first, second
     for job in group.jobs:
         if job.impossible:
             yield "account", "numbers that fit each other", f"{job.impossible} ({job.source})"
@@ -113,7 +115,9 @@ def _ends(group: JobGroup) -> Iterator[Difference]:
             yield "steps", f"at most {job.max_steps} steps", f"{job.steps} steps ({job.source})"
         if job.gpu_hours and job.gpus and job.elapsed:
             product = job.gpus * job.elapsed / 3600
-            if not close(job.gpu_hours, product):
+            # Runs of a job that was queued again, and Pods, may have had the GPUs for less long.
+            more = job.gpu_hours > product and not job.restarts
+            if more and not close(job.gpu_hours, product):
                 yield (
                     "GPU-hours",
                     f"{job.gpus} GPUs × {job.elapsed:g} s = {product:.4g}",
@@ -123,14 +127,16 @@ def _ends(group: JobGroup) -> Iterator[Difference]:
 
 def _logs_differ(group: JobGroup) -> Iterator[Difference]:
     """Two trainers' logs of one job must say the same of what it did."""
-    ids = {j.job_id for j in group.jobs if j.job_id}
+    ids = {j.job_id.partition("+")[0] for j in group.jobs if j.job_id}
+    # A job that was started again has a log of each start.
+    if len(ids) > 1:
+        return
+    yield from _steps_differ(group)
     fields: tuple[tuple[str, Callable[[GpuJob], int | None], float], ...] = (
-        ("steps", lambda j: j.steps, 0.0),
         ("tokens", lambda j: j.tokens, 0.02),
         ("global batch size", lambda j: j.global_batch_size, 0.0),
     )
-    # A job that was started again has a log of each start.
-    if len(ids) > 1 or any(j.restarts or "FAILED" in (j.state or "") for j in group.trainers):
+    if any(j.restarts or _broke_off(j) for j in group.trainers):
         return
     for name, field, relative in fields:
         said = [(j, v) for j in group.trainers if (v := field(j))]
@@ -138,6 +144,30 @@ def _logs_differ(group: JobGroup) -> Iterator[Difference]:
             first, known = said[0]
             if not close(float(value), float(known), relative):
                 yield name, f"{known} ({first.source})", f"{value} ({job.source})"
+
+
+def _steps_differ(group: JobGroup) -> Iterator[Difference]:
+    """All logs that tell of the job's end tell of the same step; the others of none beyond it."""
+    told = [j for j in group.trainers if j.steps]
+    # Logs of the last start first, and of these one that goes furthest.
+    told.sort(key=lambda j: (_of_an_earlier_start(j, told), -(j.steps or 0)))
+    for job in told[1:]:
+        first, known, value = told[0], told[0].steps or 0, job.steps or 0
+        above = value > most_steps(known, first.step_interval)
+        below = most_steps(value, job.step_interval) < known
+        if above or (below and not _of_an_earlier_start(job, told)):
+            yield "steps", f"{known} ({first.source})", f"{value} ({job.source})"
+
+
+def _broke_off(job: GpuJob) -> bool:
+    return "FAILED" in (job.state or "")
+
+
+def _of_an_earlier_start(job: GpuJob, told: list[GpuJob]) -> bool:
+    """Say whether a log broke off, or ended before another log of the job began."""
+    starts = [j.started for j in told if j is not job and j.started]
+    ends = [seconds_between(job.ended, s) for s in starts] if job.ended else []
+    return _broke_off(job) or any(e is not None and e >= 0 for e in ends)
 
 
 def _machines(group: JobGroup) -> Iterator[Difference]:
@@ -148,8 +178,8 @@ def _machines(group: JobGroup) -> Iterator[Difference]:
     gpus, most = sum(j.gpus or 0 for j in given), max(j.gpus or 0 for j in given)
     where = given[0].source
     for job in (*group.trainers, *group.monitors):
-        seen = job.gpus if job.gpus is not None else job.world_size
-        if seen and seen > gpus:
+        seen = used_gpus(job) if job.gpus is not None else job.world_size
+        if seen and seen > gpus and not any(j.restarts for j in given):
             yield "GPUs", f"at most {most} allocated ({where})", f"{seen} seen ({job.source})"
     yield from _hours(group, given)
     yield from _durations(group, given)
@@ -158,12 +188,14 @@ def _machines(group: JobGroup) -> Iterator[Difference]:
 
 def _hours(group: JobGroup, given: list[GpuJob]) -> Iterator[Difference]:
     """A trainer, or all nodes' readings together, used at most what was allocated."""
+    if any(j.gpu_hours is None for j in given):
+        return
     hours = sum(j.gpu_hours or 0 for j in given)
     most = hours * _SLACK + 0.1 * sum(j.gpus or 0 for j in given) / 60
     watched = {j.sha256 or j.id: j for j in group.monitors}.values()
-    used = [(j.source, j.gpu_hours) for j in (*group.trainers, *watched) if j.gpu_hours]
+    used = [(j.source, used_hours(j)) for j in (*group.trainers, *watched) if j.gpu_hours]
     if len(watched) > 1:
-        together = sum(j.gpu_hours or 0 for j in watched)
+        together = sum(used_hours(j) for j in watched)
         used.append((f"{len(watched)} files of readings", together))
     for where, each in used:
         if each > most:

@@ -70,6 +70,7 @@ def record(
         variables=places["env"],
     )
     _writable(place)
+    _own(place, command)
     with bar("hashing", unit="bytes") as step:
         run = record_run(plan, step)
     _write(place, run, signer)
@@ -85,6 +86,27 @@ def _name(command: tuple[str, ...]) -> str:
 def _writable(place: Path) -> None:
     if not place.absolute().parent.is_dir():
         raise InputError(f"there is no folder for {place}", expected="a folder that is there")
+
+
+def _own(place: Path, command: tuple[str, ...]) -> None:
+    """Refuse to write over the record of another command: a step that runs again replaces its own.
+
+    Two commands may be called after the same program, as ``sh -c`` is.
+    """
+    from audit_flow.collectors.command_record import command_of
+    from audit_flow.sources.process_record import without_secrets
+
+    if not place.exists():
+        return
+    try:
+        before = command_of(place.read_bytes(), str(place))
+    except (AuditFlowError, OSError):
+        before = None
+    if before != without_secrets(command):
+        raise InputError(
+            f"{place} is there, and is no record of this command", expected="a record of its own",
+            remedy="Call the step by --name NAME, or take the old record away",
+        )  # fmt: skip
 
 
 def _write(place: Path, run: RecordedRun, signer: Signer) -> None:

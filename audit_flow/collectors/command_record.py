@@ -76,6 +76,13 @@ def statement(raw: bytes, where: str) -> bytes:
         raise EvidenceError("a payload that is no base64", expected="DSSE", where=where) from None
 
 
+def command_of(raw: bytes, where: str) -> tuple[str, ...] | None:
+    """Return the words of the command that a link is of; None where it names none."""
+    data = json_text.parse_object(statement(raw, where), where, constants=True)
+    words = _at(data, "predicate").get("command")
+    return tuple(str(w) for w in words) if isinstance(words, list) else None
+
+
 @dataclass(frozen=True)
 class _Told:
     """What a predicate says, whatever its type."""

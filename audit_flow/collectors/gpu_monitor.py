@@ -6,12 +6,14 @@ Columns: ``nvidia-smi --help-query-gpu``, ``nvidia-smi dmon -h``, DCGM's field i
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from audit_flow.analysis.moments import moment
+from audit_flow.analysis.moments import moment, seconds_between
 from audit_flow.analysis.quantities import amount, mebibytes
 from audit_flow.collectors.interface import Family, SourceFile
 from audit_flow.errors import EvidenceError
@@ -46,13 +48,42 @@ _METRIC, _VALUE = ("metric", "field", "__name__", "metric_name"), ("value",)
 # Shares of one instead of percent.
 _RATIOS = {"gract", "smact", "dcgm_fi_prof_gr_engine_active"}
 _UNIT = re.compile(r"[\[(]([^\[\]()]{0,20})[\])]$")
+_UUID = re.compile(r"(?:GPU|MIG)-[0-9a-f-]{8,}", re.IGNORECASE)
 _MAX_HEADER_CHARS = 8_192
+_MAX_DEVICES = 4_096
+# Nobody watched between two readings that are further apart than an hour, if others are closer.
+_GAP = 3600.0
+# As many different readings don't come twice by chance.
+_VARIED = 8
 
 
 @dataclass
 class _Device:
     use: Peak = field(default_factory=Peak)
     rows: int = 0
+    # Of what was read, without and with the time of each reading.
+    read: Any = field(default_factory=hashlib.sha256)
+    timed: Any = field(default_factory=hashlib.sha256)
+    kinds: set[str] = field(default_factory=set)
+    exact: bool = False
+
+    def add(self, when: str | None, readings: str) -> None:
+        """Take a row of readings, as they were written."""
+        self.rows += 1
+        self.read.update(f"{readings}\n".encode())
+        self.timed.update(f"{when} {readings}\n".encode())
+        self.exact = self.exact or "." in (when or "")
+        if len(self.kinds) < _VARIED:
+            self.kinds.add(readings)
+
+    def trace(self) -> str | None:
+        """Return a digest of what was read; None where it might be that of another GPU as well.
+
+        GPUs that stand still read the same all the time, but not in the same thousandth second.
+        """
+        if len(self.kinds) >= _VARIED:
+            return str(self.read.hexdigest())
+        return str(self.timed.hexdigest()) if self.exact and self.rows >= _VARIED else None
 
 
 @dataclass
@@ -69,6 +100,14 @@ class _Seen:
     rows: int = 0
     back: int = 0
     previous: str | None = None
+    # Seconds between readings: as usual, and where they were long.
+    steps: Counter[int] = field(default_factory=Counter)
+    gaps: list[float] = field(default_factory=list)
+
+    def away(self) -> float:
+        """Return the seconds in which nothing was read, for much longer than between readings."""
+        usual = max(self.steps, key=lambda s: self.steps[s], default=0)
+        return sum(g for g in self.gaps if g > 10 * usual)
 
 
 class GpuMonitor:
@@ -125,7 +164,9 @@ def _columns(line: str) -> _Columns | None:
     names = tuple(_UNIT.sub("", c).strip().strip('"').casefold().replace(" ", "_") for c in cells)
     at: dict[str, int] = {}
     for what, aliases in _ALIASES.items():
-        places = [names.index(a) for a in aliases if a in names]
+        # In the tables of dmon and pmon "mem" is how busy the memory is, not how full.
+        known = [a for a in aliases if not (a == "mem" and line.lstrip().startswith("#"))]
+        places = [names.index(a) for a in known if a in names]
         if places:
             at[what] = places[0]
     metric = next((names.index(m) for m in _METRIC if m in names), None)
@@ -158,11 +199,19 @@ def _take(seen: _Seen, columns: _Columns, cells: list[str], where: str) -> None:
     if when is None and "time" in columns.at:
         raise EvidenceError(f"the time {written[:60]!r}", expected="a date and a time", where=where)
     host, name = cell("host"), cell("uuid") or cell("gpu")
-    device = seen.devices.setdefault(f"{host}/{name}", _Device())
-    for what, text, unit in _readings(columns, cells):
+    # An id that no other GPU in the world has is that of one GPU, whatever host stands beside it.
+    own = name if _UUID.match(name) else f"{host}/{name}"
+    device = seen.devices.setdefault(own, _Device())
+    readings = list(_readings(columns, cells))
+    for what, text, unit in readings:
         _reading(seen, device, what, text, unit)
     seen.rows += 1
-    device.rows += 1
+    device.add(when, " ".join(text for _, text, _ in readings))
+    between = (when and seen.previous and seconds_between(seen.previous, when)) or 0.0
+    if between > 0 and (len(seen.steps) < _MAX_DEVICES or round(between) in seen.steps):
+        seen.steps[round(between)] += 1
+    if between > _GAP and len(seen.gaps) < _MAX_DEVICES:
+        seen.gaps.append(between)
     seen.back += bool(when and seen.previous and when < seen.previous)
     seen.previous = when or seen.previous
     seen.span.add(when)
@@ -203,6 +252,8 @@ def _reading(seen: _Seen, device: _Device, what: str, text: str, unit: str) -> N
 
 def _job(source: SourceFile, sha256: str, seen: _Seen) -> GpuJob:
     named = [d for d in seen.devices if not d.endswith("/")]
+    idle = [d for d in named if not (seen.devices[d].use.highest or 0) and seen.use.count]
+    traces = [trace for d in named if (trace := seen.devices[d].trace())]
     facts: dict[str, Any] = {
         "started": seen.span.first,
         "ended": seen.span.last,
@@ -216,10 +267,14 @@ def _job(source: SourceFile, sha256: str, seen: _Seen) -> GpuJob:
         "max_memory": seen.memory.highest,
         "max_power": seen.power.highest,
         "samples": seen.rows,
+        "idle": len(idle) or None,
+        "devices": tuple(d for d in named if _UUID.match(d))[:_MAX_DEVICES],
+        "traces": tuple(traces)[:_MAX_DEVICES],
     }
+    if (away := seen.away()) and seen.span.first and seen.span.last:
+        facts["elapsed"] = (seconds_between(seen.span.first, seen.span.last) or away) - away
     if seen.back:
         facts["disordered"] = f"{seen.back} readings are before the one above them"
-    idle = [d for d in named if not (seen.devices[d].use.highest or 0) and seen.use.count]
     if idle:
         facts["note"] = f"{len(idle)} of {len(named)} GPUs never did anything"
     return gpu_job(source, GpuMonitor.format, sha256, **facts)

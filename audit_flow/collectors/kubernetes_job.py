@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from audit_flow.analysis.moments import find_moment
+from audit_flow.analysis.moments import find_moment, seconds_between
 from audit_flow.analysis.quantities import whole
 from audit_flow.collectors.interface import Family, SourceFile
 from audit_flow.errors import EvidenceError
@@ -49,7 +49,12 @@ class KubernetesJob:
             )  # fmt: skip
         taken = [(job, [p for p in pods if _belongs(p, job)]) for job in jobs]
         owned = {id(p) for _, own in taken for p in own}
-        taken += [(p, [p]) for p in pods if id(p) not in owned]
+        alike: dict[str, list[Data]] = {}
+        for pod in pods:
+            if id(pod) not in owned:
+                alike.setdefault(_owner(pod) or f"pod {id(pod)}", []).append(pod)
+        # What the last Pod says of itself is what became of all.
+        taken += [(max(own, key=lambda p: _times(p)[1] or ""), own) for own in alike.values()]
         alone = len(taken) == 1
         return tuple(_job(source, sha256, o, own, alone, n) for n, (o, own) in enumerate(taken))
 
@@ -80,26 +85,62 @@ def _mapping(data: Any, *path: str) -> Data:
 
 def _belongs(pod: Data, job: Data) -> bool:
     uid = _at(job, "metadata", "uid")
-    owners = _at(pod, "metadata", "ownerReferences")
-    listed = owners if isinstance(owners, list) else []
-    return bool(uid) and any(_at(o, "uid") == uid for o in listed if isinstance(o, dict))
+    return bool(uid) and any(
+        _at(o, "uid") == uid for o in _list(pod, "metadata", "ownerReferences")
+    )
 
 
-def _template(item: Data) -> Any:
+def _owner(pod: Data) -> str | None:
+    found = (_text(_at(o, "uid")) for o in _list(pod, "metadata", "ownerReferences"))
+    return next((uid for uid in found if uid), None)
+
+
+def _list(data: Any, *path: str) -> list[Data]:
+    found = _at(data, *path)
+    return [x for x in found if isinstance(x, dict)] if isinstance(found, list) else []
+
+
+def _parts(item: Data) -> list[tuple[int, Data]]:
+    """Return the kinds of Pods that a job runs at once: how many of each, and their template."""
+    spec = _mapping(item, "spec")
     if item.get("kind") == "Pod":
-        return item.get("spec")
-    return _at(item, "spec", "template", "spec")
+        return [(1, spec)]
+    replicas = [
+        part for name, found in spec.items() if name.endswith("ReplicaSpecs")
+        for part in _mapping(found).values()
+    ]  # fmt: skip
+    replicas += _list(spec, "rayClusterSpec", "workerGroupSpecs")
+    replicas += [h for h in (_mapping(spec, "rayClusterSpec", "headGroupSpec"),) if h]
+    found = [(_count(r, "replicas"), _mapping(r, "template", "spec")) for r in replicas]
+    for part in _list(spec, "replicatedJobs"):
+        inner = _mapping(part, "template", "spec")
+        template = _mapping(inner, "template", "spec")
+        found.append((_count(part, "replicas") * _at_once(inner), template))
+    return found or [(_at_once(spec), _mapping(spec, "template", "spec"))]
 
 
-def _containers(item: Data) -> list[Data]:
-    found = _at(_template(item), "containers")
-    return [c for c in found if isinstance(c, dict)] if isinstance(found, list) else []
+def _at_once(spec: Data) -> int:
+    # No more Pods run at once than are still to be completed.
+    return min(_count(spec, "parallelism"), whole(spec.get("completions")) or 2**31)
 
 
-def _gpus(item: Data) -> int | None:
-    """Return the GPUs of one Pod; None where its containers ask for no resources at all."""
+def _count(data: Any, key: str) -> int:
+    found = whole(_at(data, key))
+    return 1 if found is None else found
+
+
+def _templates(item: Data) -> list[Data]:
+    return [template for _, template in _parts(item)]
+
+
+def _containers(template: Data) -> list[Data]:
+    return _list(template, "containers")
+
+
+def _gpus(template: Data) -> int | None:
+    """Return the GPUs of one Pod; None where it has no containers."""
     counts: list[int] = []
-    for container in _containers(item):
+    for container in _containers(template):
         limits = {
             **_mapping(container, "resources", "requests"),
             **_mapping(container, "resources", "limits"),
@@ -107,14 +148,58 @@ def _gpus(item: Data) -> int | None:
         counts += [
             whole(v) or 0 for k, v in limits.items() if k.endswith(("/gpu", "/tpu")) or "/mig-" in k
         ]
-    return sum(counts) if _containers(item) else None
+    return sum(counts) if _containers(template) else None
+
+
+def _all_gpus(item: Data, pods: list[Data]) -> int | None:
+    """Return the GPUs that all Pods have at once: as the job asks, else as the Pods ran."""
+    if item.get("kind") != "Pod":
+        each = [(count, _gpus(template)) for count, template in _parts(item)]
+        known = [count * gpus for count, gpus in each if gpus is not None]
+        return sum(known) if known else None
+    found = [(p, _gpus(_mapping(p, "spec"))) for p in pods]
+    sums = [sum(g or 0 for p, g in found if p is q or _ran_with(q, p)) for q, _ in found]
+    return max(sums) if any(g is not None for _, g in found) else None
+
+
+def _ran_with(one: Data, other: Data) -> bool:
+    (start, _), (begin, end) = _times(one), _times(other)
+    return bool(start and begin and end and begin <= start < end)
+
+
+def _hours(pods: list[Data]) -> float | None:
+    """Return the GPU-hours of all Pods that ever ran; None where one of them has no times."""
+    total = 0.0
+    for pod in pods:
+        start, end = _times(pod)
+        gpus = _gpus(_mapping(pod, "spec"))
+        if gpus is None or not start or not end:
+            return None
+        total += gpus * max(seconds_between(start, end) or 0.0, 0.0) / 3600
+    return total if pods else None
+
+
+def _ended_pods(item: Data) -> int:
+    """Return how many Pods a job has ended: old ones are taken away by and by."""
+    return sum(whole(_at(item, "status", name)) or 0 for name in ("succeeded", "failed"))
+
+
+def _times(pod: Data) -> tuple[str | None, str | None]:
+    """Return when a Pod's containers began and ended; of one that began anew, when the Pod did."""
+    ended = [_at(s, "state", "terminated") for s in _statuses(pod)]
+    starts = [find_moment(str(_at(e, "startedAt") or "")) for e in ended]
+    ends = [find_moment(str(_at(e, "finishedAt") or "")) for e in ended]
+    first = min((s for s in starts if s), default=None)
+    if first is None or _restarts(pod):
+        first = find_moment(str(_at(pod, "status", "startTime") or "")) or first
+    return first, max((e for e in ends if e), default=None) if all(ends) else None
 
 
 def _model(items: list[Data]) -> str | None:
     for item in items:
         labels = {
             **_mapping(item, "metadata", "labels"),
-            **_mapping(_template(item), "nodeSelector"),
+            **{k: v for t in _templates(item) for k, v in _mapping(t, "nodeSelector").items()},
         }
         for label in _MODEL_LABELS:
             if isinstance(labels.get(label), str):
@@ -127,24 +212,30 @@ def _job(
 ) -> GpuJob:
     uid = _at(item, "metadata", "uid")
     name = _at(item, "metadata", "name")
-    each = _gpus(item)
-    parallel = len(pods) or whole(_at(item, "spec", "parallelism")) or 1
+    if item.get("kind") == "Pod":
+        uid = _owner(item) or uid
+    parallel = sum(count for count, _ in _parts(item))
     completions = whole(_at(item, "spec", "completions"))
-    hosts = [h for p in pods if isinstance(h := _at(p, "spec", "nodeName"), str)]
+    # A Pod that failed and was tried again did none of what counts in the end.
+    kept = [p for p in pods if _at(p, "status", "phase") != "Failed"] or pods
+    hosts = [h for p in kept if isinstance(h := _at(p, "spec", "nodeName"), str)]
     started = find_moment(str(_at(item, "status", "startTime") or ""))
+    if item.get("kind") == "Pod":
+        started = min((s for p in pods if (s := _times(p)[0])), default=started)
     return gpu_job(
         source, KubernetesJob.format, sha256, "" if alone else str(name or number),
         job_id=uid if isinstance(uid, str) else None,
         name=name if isinstance(name, str) else None,
         account=_text(_at(item, "metadata", "namespace")),
-        user=_text(_at(_template(item), "serviceAccountName")),
+        user=next((_text(t.get("serviceAccountName")) for t in _templates(item)), None),
         state=_state(item),
         submitted=find_moment(str(_at(item, "metadata", "creationTimestamp") or "")),
         started=started,
         ended=_ended(item, pods),
         nodes=len(set(hosts)) or None,
         hosts=tuple(dict.fromkeys(hosts)),
-        gpus=None if each is None else each * parallel,
+        gpus=_all_gpus(item, pods),
+        gpu_hours=_hours(pods) if len(pods) >= _ended_pods(item) else None,
         gpu_model=_model([item, *pods]),
         restarts=sum(_restarts(p) for p in pods) or whole(_at(item, "status", "failed")) or None,
         config=settings(_config(item)),
@@ -158,8 +249,7 @@ def _text(value: Any) -> str | None:
 
 
 def _statuses(pod: Data) -> list[Data]:
-    found = _at(pod, "status", "containerStatuses")
-    return [s for s in found if isinstance(s, dict)] if isinstance(found, list) else []
+    return _list(pod, "status", "containerStatuses")
 
 
 def _restarts(pod: Data) -> int:
@@ -199,7 +289,7 @@ def _ended(item: Data, pods: list[Data]) -> str | None:
 
 def _config(item: Data) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for container in _containers(item):
+    for container in (c for t in _templates(item) for c in _containers(t)):
         name = container.get("name")
         for key in ("image", "command", "args"):
             if container.get(key):

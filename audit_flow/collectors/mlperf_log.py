@@ -14,10 +14,12 @@ from audit_flow.collectors.interface import Family, SourceFile
 from audit_flow.errors import EvidenceError
 from audit_flow.model import Evidence
 from audit_flow.sources import json_text
-from audit_flow.sources.job_facts import Curve, Peak, gpu_job, settings
+from audit_flow.sources.job_facts import MAX_JOBS, Curve, Peak, gpu_job, settings
 from audit_flow.sources.text_lines import decoded_head, read_text
 
 _EVENT, _SYSTEM = ":::MLLOG", ":::SYSJSON"
+# What a run begins with, where another one stopped above it.
+_BEGINS = {"cache_clear", "init_start", "run_start"}
 _SETTINGS = (
     "submission_benchmark", "submission_org", "submission_division", "submission_status",
     "opt_name",
@@ -40,6 +42,11 @@ class _Run:
     first: float | None = None
     last: float | None = None
     events: int = 0
+    before: dict[str, Any] = field(default_factory=dict)
+
+    def next(self) -> _Run:
+        """Return the run below this one in the same log: of the same system and submission."""
+        return _Run(before=self.before | self.values, system=dict(self.system))
 
 
 class MlperfLog:
@@ -57,16 +64,24 @@ class MlperfLog:
     def read(self, source: SourceFile) -> tuple[Evidence, ...]:
         """Return one job; EvidenceError names the line whose event is no JSON."""
         text = read_text(source)
-        run = _Run()
+        runs = [_Run()]
         for number, line in text.lines():
             where = f"{source.path}, line {number}"
             if _SYSTEM in line:
-                run.system |= _object(line.partition(_SYSTEM)[2], where)
+                runs[-1].system |= _object(line.partition(_SYSTEM)[2], where)
             elif _EVENT in line:
-                _take(run, _object(line.partition(_EVENT)[2], where), where)
-        if not run.events:
-            raise EvidenceError("no event of a run in it", expected=_EVENT, where=source.path)
-        return (gpu_job(source, self.format, text.sha256, **_facts(run)),)
+                event = _object(line.partition(_EVENT)[2], where)
+                if event.get("key") in _BEGINS and "run_stop" in runs[-1].times:
+                    runs.append(runs[-1].next())
+                _take(runs[-1], event, where)
+        if not runs[-1].events or len(runs) > MAX_JOBS:
+            words = f"{len(runs)} runs" if runs[-1].events else "no event of a run in it"
+            raise EvidenceError(words, expected=_EVENT, where=source.path)
+        parts = [f"run {n}" if len(runs) > 1 else "" for n, _ in enumerate(runs, start=1)]
+        return tuple(
+            gpu_job(source, self.format, text.sha256, part, **_facts(run))
+            for part, run in zip(parts, runs, strict=True)
+        )
 
 
 def _object(text: str, where: str) -> dict[str, Any]:
@@ -99,7 +114,7 @@ def _take(run: _Run, event: dict[str, Any], where: str) -> None:
 
 
 def _facts(run: _Run) -> dict[str, Any]:
-    values, system = run.values, run.system
+    values, system = run.before | run.values, run.system
     nodes = whole(system.get("number_of_nodes"))
     each = whole(system.get("accelerators_per_node"))
     start = run.times.get("run_start", run.first)

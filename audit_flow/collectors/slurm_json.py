@@ -14,7 +14,12 @@ from audit_flow.collectors.interface import Family, SourceFile
 from audit_flow.errors import EvidenceError
 from audit_flow.model import Evidence, GpuJob
 from audit_flow.sources.job_facts import MAX_JOBS, gpu_job, hosts, settings
-from audit_flow.sources.job_steps import StepRow, disorder, impossible
+from audit_flow.sources.job_steps import StepRow, disorder, impossible, together, with_step
+
+_ENDS = {
+    "BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY",
+    "PREEMPTED", "REVOKED", "TIMEOUT",
+}  # fmt: skip
 
 
 class SlurmJson:
@@ -51,6 +56,11 @@ class SlurmJson:
 
 
 def _name(job: dict[str, Any]) -> str:
+    het = job.get("het")
+    leader = _number(het.get("job_id")) if isinstance(het, dict) else _number(job.get("het_job_id"))
+    if leader:
+        offset = het.get("job_offset") if isinstance(het, dict) else job.get("het_job_offset")
+        return f"{int(leader)}+{int(_number(offset) or 0)}"
     array = job.get("array")
     task = _number(array.get("task_id")) if isinstance(array, dict) else None
     parent = _number(array.get("job_id")) if isinstance(array, dict) else None
@@ -64,10 +74,11 @@ def _job(
     source: SourceFile, sha256: str, name: str, runs: list[dict[str, Any]], alone: bool
 ) -> GpuJob:
     first, last = runs[0], runs[-1]
-    gpus, model = _gpus(last)
-    lengths = [e for e in map(_elapsed, runs) if e is not None]
-    nodes = last.get("nodes")
-    names = hosts(nodes) if isinstance(nodes, str) else ()
+    given = [(_gpus(r), _elapsed(r)) for r in runs]
+    gpus, hours = together([(count, length) for (count, _), length in given])
+    models = dict.fromkeys(model for (_, model), _ in given if model)
+    lengths = [length for _, length in given if length is not None]
+    names = hosts(_text(last, "nodes") or "")
     association = last.get("association")
     account = association.get("account") if isinstance(association, dict) else None
     rows = [_row(r, name) for r in runs], [_row(s, _step_name(s, name)) for s in _steps(last)]
@@ -78,15 +89,16 @@ def _job(
         user=_text(last, "user") or _text(last, "user_name"),
         account=_text(last, "account") or account,
         cluster=_text(last, "cluster"),
-        state=_state(last),
+        state=_state(last, name),
         submitted=_time(first, "submission", "submit_time"),
         started=_time(first, "start", "start_time"),
-        ended=_time(last, "end", "end_time"),
+        ended=_ended(last),
         elapsed=sum(lengths) if lengths else None,
         nodes=whole(last.get("allocation_nodes")) or len(names) or None,
         hosts=names,
         gpus=gpus,
-        gpu_model=model,
+        gpu_model=", ".join(models) or None,
+        gpu_hours=hours,
         disordered=disorder(*rows),
         impossible=impossible(*rows),
         restarts=len(runs) - 1 or whole(_number(last.get("restart_cnt"))) or None,
@@ -115,7 +127,7 @@ def _row(job: dict[str, Any], name: str) -> StepRow:
     return StepRow(
         name=name[:200],
         started=_time(job, "start", "start_time"),
-        ended=_time(job, "end", "end_time"),
+        ended=_ended(job),
         lengths=() if elapsed is None else (elapsed,),
         suspended=suspended,
         gpus=gpus,
@@ -145,7 +157,15 @@ def _elapsed(job: dict[str, Any]) -> float | None:
     return _number(times.get("elapsed")) if isinstance(times, dict) else None
 
 
-def _state(job: dict[str, Any]) -> str | None:
+def _ended(job: dict[str, Any]) -> str | None:
+    """Return when a job ended; what scontrol expects of one that still runs is no end."""
+    state = (_said(job) or "").upper().split()
+    if not isinstance(job.get("time"), dict) and state and not _ENDS.intersection(state):
+        return None
+    return _time(job, "end", "end_time")
+
+
+def _said(job: dict[str, Any]) -> str | None:
     state: Any = job.get("state", job.get("job_state"))
     if isinstance(state, dict):
         state = state.get("current")
@@ -154,17 +174,29 @@ def _state(job: dict[str, Any]) -> str | None:
     return state if isinstance(state, str) and state else None
 
 
+def _state(job: dict[str, Any], name: str) -> str | None:
+    """Return the job's state; a job that completed with a step that did not has not."""
+    state = _said(job)
+    if not (state and state.upper().startswith("COMPLETED")):
+        return state
+    return with_step(state, [(_step_name(s, name), _said(s) or "") for s in _steps(job)])
+
+
 def _gpus(job: dict[str, Any]) -> tuple[int | None, str | None]:
-    tres = job.get("tres")
+    """Return how many GPUs were allocated, and which; None where nothing names any.
+
+    A cluster that does not track GPUs leaves them out: that is none known, not none.
+    """
+    tres, written = job.get("tres"), job.get("tres_alloc_str")
+    counts: dict[str, int] = {}
     if isinstance(tres, dict) and isinstance(tres.get("allocated"), list):
         found = [t for t in tres["allocated"] if isinstance(t, dict) and t.get("type") == "gres"]
         counts = {str(t.get("name")): whole(_number(t.get("count"))) or 0 for t in found}
-        typed = {k[4:]: v for k, v in counts.items() if k.startswith("gpu:")}
-        return counts.get("gpu", sum(typed.values())), ", ".join(typed) or None
-    written = job.get("tres_alloc_str")
-    if isinstance(written, str) and written:
+    elif isinstance(written, str):
         pairs = dict(p.split("=", 1) for p in written.split(",") if "=" in p)
-        typed = {k[9:]: whole(v) or 0 for k, v in pairs.items() if k.startswith("gres/gpu:")}
-        total = whole(pairs["gres/gpu"]) if "gres/gpu" in pairs else sum(typed.values())
-        return total, ", ".join(typed) or None
-    return None, None
+        named = {k.removeprefix("gres/"): v for k, v in pairs.items() if k.startswith("gres/")}
+        counts = {k: whole(v) or 0 for k, v in named.items()}
+    typed = {k[4:]: v for k, v in counts.items() if k.startswith("gpu:")}
+    if "gpu" not in counts and not typed:
+        return None, None
+    return counts.get("gpu", sum(typed.values())), ", ".join(typed) or None

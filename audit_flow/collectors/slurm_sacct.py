@@ -14,7 +14,7 @@ from audit_flow.collectors.interface import Family, SourceFile
 from audit_flow.errors import EvidenceError
 from audit_flow.model import Evidence, GpuJob
 from audit_flow.sources.job_facts import MAX_JOBS, gpu_job, hosts, settings
-from audit_flow.sources.job_steps import StepRow, disorder, impossible
+from audit_flow.sources.job_steps import StepRow, disorder, impossible, together, with_step
 from audit_flow.sources.tables import fixed_width, is_rule, separator, split
 from audit_flow.sources.text_lines import Text, decoded_head, read_text
 
@@ -23,6 +23,12 @@ _NAMES = {
     "jobid", "jobidraw", "jobname", "state", "elapsed", "elapsedraw", "alloctres", "reqtres",
     "nodelist", "start", "end", "submit", "partition", "account", "alloccpus", "exitcode", "user",
 }  # fmt: skip
+# What is read as a number, a time or a list: cut to a column's width it says something else.
+_COUNTED = (
+    "jobid", "jobidraw", "alloctres", "tres_alloc", "allocgres", "allocgpus", "nodelist",
+    "elapsed", "elapsedraw", "start", "end", "submit", "suspended", "cputime", "cputimeraw",
+    "nnodes", "allocnodes", "alloccpus", "ncpus", "tresusageinmax", "tresusageinave",
+)  # fmt: skip
 _ABSENT = {"", "unknown", "none", "n/a", "invalid", "(null)", "none assigned"}
 _CONFIG = ("SubmitLine", "WorkDir", "Comment", "QOS", "Partition", "Constraints", "Container")
 
@@ -73,28 +79,50 @@ def _rows(text: Text, source: SourceFile) -> Iterator[tuple[int, Row]]:
                 "no line of dashes below the header", expected="sacct's fixed-width table",
                 where=f"{source.path}, line {number}", remedy="Export with: sacct -P",
             )  # fmt: skip
-        for at, row in fixed_width(header, rule, lines):
-            yield at, {k.casefold(): v for k, v in row.items()}
+        for at, wide in fixed_width(header, rule, lines):
+            row = {k.casefold(): v for k, v in wide.items()}
+            _whole_cells(row, f"{source.path}, line {at}")
+            yield at, row
         return
-    names = [n.casefold().partition("%")[0] for n in split(header, sep)]
+    names = _without_end([n.casefold().partition("%")[0] for n in split(header, sep)])
     for at, line in lines:
         cells = split(line, sep)
+        if len(cells) == len(names) + 1:
+            cells = _without_end(cells)
         if is_rule(line.replace(sep, " ")) or [c.casefold() for c in cells] == names:
             continue
-        if len(cells) < len([n for n in names if n]):
+        if len(cells) != len(names):
             raise EvidenceError(
                 f"{len(cells)} cells", expected=f"{len(names)} columns, as the header names",
                 where=f"{source.path}, line {at}",
+                remedy="Export with: sacct -P --delimiter=';', a mark that stands in no cell",
             )  # fmt: skip
-        yield at, dict(zip(names, cells, strict=False))
+        yield at, dict(zip(names, cells, strict=True))
+
+
+def _without_end(cells: list[str]) -> list[str]:
+    """Leave out the empty cell that ``sacct -p`` has after its last separator."""
+    return cells[:-1] if cells and not cells[-1] else cells
+
+
+def _whole_cells(row: Row, where: str) -> None:
+    """Refuse a row of which something counted was cut to its column's width."""
+    for name in _COUNTED:
+        if row.get(name, "").endswith("+"):
+            raise EvidenceError(
+                f"{name} is cut off: {row[name][:80]!r}", expected="whole cells", where=where,
+                remedy="Export with sacct -P (--parsable2), which cuts nothing",
+            )  # fmt: skip
 
 
 def _job(source: SourceFile, sha256: str, name: str, rows: list[Row], alone: bool) -> GpuJob:
     own = [r for r in rows if "." not in (r.get("jobid") or r.get("jobidraw") or "")]
     runs = own or rows[:1]
     last, first = runs[-1], runs[0]
-    gpus, model = _gpus(last)
-    lengths = [e for e in map(_elapsed, runs) if e is not None]
+    given = [(_gpus(r), _elapsed(r)) for r in runs]
+    gpus, hours = together([(count, length) for (count, _), length in given])
+    models = dict.fromkeys(model for (_, model), _ in given if model)
+    lengths = [length for _, length in given if length is not None]
     nodes = hosts(_value(last, "nodelist") or "")
     suspended = sum(seconds(r.get("suspended") or "0") or 0 for r in runs)
     rows_of = [_row(r) for r in runs], [_row(r) for r in rows if r not in runs]
@@ -110,10 +138,11 @@ def _job(source: SourceFile, sha256: str, name: str, rows: list[Row], alone: boo
         started=_time(first, "start"),
         ended=_time(last, "end"),
         elapsed=sum(lengths) if lengths else None,
-        nodes=whole(_value(last, "nnodes") or _value(last, "allocnodes")) or len(nodes) or None,
+        nodes=_nodes(last) or len(nodes) or None,
         hosts=nodes,
         gpus=gpus,
-        gpu_model=model,
+        gpu_model=", ".join(models) or None,
+        gpu_hours=hours,
         world_size=None,
         max_utilisation=_usage(rows, "gpuutil"),
         disordered=disorder(*rows_of),
@@ -166,26 +195,34 @@ def _elapsed(row: Row) -> float | None:
     return seconds(raw or row.get("elapsed", "") or "?")
 
 
+def _nodes(row: Row) -> int:
+    return whole(_value(row, "nnodes") or _value(row, "allocnodes")) or 0
+
+
 def _state(rows: list[Row], last: Row) -> str | None:
     """Return the job's state; a job that completed with a step that did not has not."""
     state = _value(last, "state")
-    if state and state.upper().startswith("COMPLETED"):
-        bad = [s for r in rows if (s := r.get("state", "")).upper().startswith(("FAIL", "OUT_OF"))]
-        code = (_value(last, "exitcode") or "0:0").strip()
-        return f"{state} with a step {bad[0]}" if bad and code != "0:0" else state
-    return state
+    if not (state and state.upper().startswith("COMPLETED")):
+        return state
+    told = ((r.get("jobid") or r.get("jobidraw") or "", r.get("state", "")) for r in rows)
+    return with_step(state, [(name, said) for name, said in told if "." in name])
 
 
 def _gpus(row: Row) -> tuple[int | None, str | None]:
-    """Return how many GPUs were allocated, and which."""
-    if row.get("alloctres") or row.get("tres_alloc"):
-        total, typed = _counts(row)
+    """Return how many GPUs were allocated, and which; None where no column can tell.
+
+    A cluster that does not track GPUs leaves them out of AllocTRES: that is none known, not none.
+    """
+    total, typed = _counts(row)
+    if total is not None or typed:
         return sum(typed.values()) if total is None else total, ", ".join(typed) or None
     gres = row.get("allocgres") or row.get("allocgpus") or ""
     parts = re.findall(r"gpu(?::([\w.-]*[A-Za-z][\w.-]*))?[:=](\d+)", gres)
-    if parts:
-        return sum(int(n) for _, n in parts), ", ".join(m for m, _ in parts if m) or None
-    return (0, None) if "alloctres" in row and _value(row, "state") else (None, None)
+    if not parts:
+        return None, None
+    model = ", ".join(m for m, _ in parts if m) or None
+    # Of several nodes nobody can tell whether it counts the GPUs of each or of all.
+    return (sum(int(n[:9]) for _, n in parts) if _nodes(row) <= 1 else None), model
 
 
 def _usage(rows: list[Row], name: str) -> float | None:

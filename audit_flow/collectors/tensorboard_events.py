@@ -77,6 +77,8 @@ class TensorBoardEvents:
         if not seen.events:
             raise EvidenceError("no event in it", expected="events", where=source.path)
         named = facts_of(seen.settings)
+        if _counts_rows(seen):
+            seen.curve.forget_steps()
         facts = {
             **named,
             **seen.curve.facts(),
@@ -125,6 +127,11 @@ def _value(seen: _Seen, tag: str, value: Message, step: int) -> None:
         seen.epochs = number
     elif what == "tokens":
         seen.tokens = max(number, seen.tokens or 0)
+
+
+def _counts_rows(seen: _Seen) -> bool:
+    """Say whether the axis may as well be of epochs: the caller names it, and it has no name."""
+    return set(seen.curve.gaps) == {1} and seen.epochs is None and not seen.settings
 
 
 def _scalar(tensor: Message) -> float | None:

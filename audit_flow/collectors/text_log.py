@@ -53,6 +53,7 @@ _DATA = (
 _WEIGHTS = (".safetensors", ".pt", ".pth", ".ckpt", ".gguf")
 _ENDS = ("Traceback (most recent call last)", "CUDA out of memory", "CANCELLED AT", "srun: error",
          "torch.OutOfMemoryError")  # fmt: skip
+_TIMES = {"timestamp", "time", "ts", "created_at", "_timestamp"}
 _MAX_CHARS = 8_000
 _MAX_FILES = 5_000
 _MAX_HOSTS = 4_096
@@ -70,6 +71,12 @@ class _Seen:
     config: dict[str, str] = field(default_factory=dict)
     bars: dict[int, Bar] = field(default_factory=dict)
     bar_moves: Counter[int] = field(default_factory=Counter)
+    epoch_bars: dict[int, Bar] = field(default_factory=dict)
+    own_bars: int = 0
+    # Whether steps are logged before the first time, and after the last.
+    early: bool = False
+    late: bool = False
+    global_steps: bool = False
     hosts: dict[str, None] = field(default_factory=dict)
     inputs: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
@@ -120,7 +127,7 @@ class TextLog:
 
 def _line(seen: _Seen, line: str) -> None:
     when = stamp(line)
-    (seen.zoned if when and when.endswith("Z") else seen.local).add(when)
+    _clock(seen, when)
     stripped = line.lstrip()
     is_object = stripped.startswith("{") and stripped.rstrip().endswith("}") and '"' in stripped
     if is_object and _json_row(seen, stripped):
@@ -132,9 +139,15 @@ def _line(seen: _Seen, line: str) -> None:
         for name, value in flags(line):
             # What a run says of itself comes before what it was asked for.
             _setting(seen, name, value, seen.flags)
-    _row(seen, list(pairs(line)), nested=is_nested(line), total=of_total(line))
+    _row(seen, list(pairs(line)), nested=is_nested(line), total=of_total(line), when=when)
     _machine(seen, line)
     _files(seen, line)
+
+
+def _clock(seen: _Seen, when: str | None) -> None:
+    if when is not None:
+        seen.late = False
+        (seen.zoned if when.endswith("Z") else seen.local).add(when)
 
 
 def _json_row(seen: _Seen, line: str) -> bool:
@@ -148,13 +161,14 @@ def _json_row(seen: _Seen, line: str) -> bool:
     if not isinstance(data, dict):
         return False
     flat = [(v.name, v.value) for v in flatten(data, "")][:500]
-    _row(seen, flat, nested=False)
+    when = None
     for name, value in flat:
-        if name.rsplit(".", 1)[-1] in {"timestamp", "time", "ts", "created_at", "_timestamp"}:
+        if name.rsplit(".", 1)[-1] in _TIMES:
             when = moment(value)
-            (seen.zoned if when and when.endswith("Z") else seen.local).add(when)
+            _clock(seen, when)
         if name == "elapsed_time":
             seen.runtime = seconds(value) or seen.runtime
+    _row(seen, flat, nested=False, when=when)
     return True
 
 
@@ -162,6 +176,12 @@ def _progress(seen: _Seen, line: str) -> None:
     found = bar(line) if "%|" in line else None
     if found is None or found.done > found.total:
         return
+    if found.epoch is not None and len(seen.epoch_bars) < 10_000:
+        before = seen.epoch_bars.get(found.epoch - 1)
+        if before is not None and found.epoch not in seen.epoch_bars:
+            # A bar over all epochs goes on where the one of the epoch before ended.
+            seen.own_bars += found.done < before.done or found.done == found.total
+        seen.epoch_bars[found.epoch] = found
     if len(seen.bars) < 10_000 or found.total in seen.bars:
         seen.bars[found.total] = found
         seen.bar_moves[found.total] += 1
@@ -173,15 +193,18 @@ def _row(
     *,
     nested: bool,
     total: tuple[int, int] | None = None,
+    when: str | None = None,
 ) -> None:
     row = _metrics(seen, found, nested)
-    if "step" not in row and total:
+    if total and row.get("step") in {None, str(total[0])}:
         row["step"] = str(total[0])
         _setting(seen, "max steps", str(total[1]))
     if "loss" in row or ("step" in row and len(row) > 1):
-        seen.curve.add(row.get("step"), row.get("loss"), row.get("rate"))
-        if row.get("step") is not None and "loss" in row:
-            seen.broken = None
+        seen.curve.add(row.get("step"), row.get("loss"), row.get("rate"), when)
+        if row.get("step") is not None:
+            seen.late = when is None
+            seen.early = seen.early or not (seen.zoned.first or seen.local.first)
+            seen.broken = None if "loss" in row else seen.broken
     if (epoch := real(row.get("epoch"))) is not None:
         seen.epochs = epoch
     if (tokens := real(row.get("tokens"))) is not None:
@@ -194,6 +217,11 @@ def _metrics(seen: _Seen, found: list[tuple[str, str]], nested: bool) -> dict[st
     row: dict[str, str] = {}
     for name, value in found:
         what = metric(name)
+        if what == "step" and plain(name).endswith("global step"):
+            _global_steps(seen)
+        elif what == "step" and seen.global_steps:
+            # Beside the count of optimizer steps, another one is of batches.
+            continue
         # Of a count of batches and one of optimizer steps the second counts.
         if what and (what not in row or (what == "step" and plain(name).endswith("step"))):
             row[what] = value
@@ -204,6 +232,13 @@ def _metrics(seen: _Seen, found: list[tuple[str, str]], nested: bool) -> dict[st
         # The summary at the end: its loss is the mean of all.
         row.pop("loss", None)
     return row
+
+
+def _global_steps(seen: _Seen) -> None:
+    """Begin to count by the optimizer's steps: what was counted before may be batches."""
+    if not seen.global_steps:
+        seen.global_steps = True
+        seen.curve.forget_steps()
 
 
 def _rest(seen: _Seen, name: str, value: str) -> None:
@@ -280,17 +315,21 @@ def _facts(seen: _Seen) -> dict[str, Any]:
     progress = _training_bar(seen, named.get("max_steps"))
     facts = {**seen.curve.facts(), **{k: v for k, v in named.items() if v}}
     if progress:
+        # A bar counts what was done; of rows only the last that was logged is known.
         facts["steps"] = max(progress.done, seen.curve.step or 0)
+        if progress.done >= (seen.curve.step or 0):
+            facts["step_interval"] = None
         facts.setdefault("max_steps", progress.total)
     steps, planned = facts.get("steps"), facts.get("max_steps")
     ended = seen.broken is not None and (planned is None or steps is None or steps < planned)
     world = facts.get("world_size")
     elapsed = (progress.took if progress else None) or seen.runtime
-    ended_at = span.last
+    # Where steps go on without times, the last of the times is not the end.
+    ended_at = None if seen.late or seen.early else span.last
     if elapsed and span.first and span.last:
         # Some lines only carry a time: then the last of them is not the end.
         between = seconds_between(span.first, span.last)
-        ended_at = span.last if between is None or elapsed <= between + 2 else None
+        ended_at = ended_at if between is None or elapsed <= between + 2 else None
     tokens = whole(seen.tokens)
     if tokens is None and seen.per_step and steps:
         tokens = whole(seen.per_step * steps)
@@ -298,7 +337,7 @@ def _facts(seen: _Seen) -> dict[str, Any]:
         **facts,
         "job_id": seen.job_id,
         "state": f"FAILED: {seen.broken}" if ended else None,
-        "started": span.first,
+        "started": None if seen.early else span.first,
         "ended": ended_at,
         # Of the training loop itself where the log says it: loading and saving train nothing.
         "elapsed": elapsed,
@@ -309,6 +348,7 @@ def _facts(seen: _Seen) -> dict[str, Any]:
         "tokens": tokens,
         "tokens_per_second": seen.speed,
         "flops": seen.flops,
+        "disordered": seen.curve.disorder,
         "config": settings(dict(seen.config)),
         "inputs": _stage_files(seen.inputs),
         "outputs": _stage_files(seen.outputs),
@@ -317,9 +357,20 @@ def _facts(seen: _Seen) -> dict[str, Any]:
 
 def _training_bar(seen: _Seen, planned: int | None) -> Bar | None:
     """Return the bar over the steps: that of as many as planned, else the one that moved most."""
+    if summed := _all_epochs(seen):
+        return summed
     if planned in seen.bars:
         return seen.bars[planned]
     if planned is not None or not seen.bars or not seen.curve.losses:
         return None
     total = max(seen.bar_moves, key=lambda t: (seen.bar_moves[t], t))
     return seen.bars[total]
+
+
+def _all_epochs(seen: _Seen) -> Bar | None:
+    """Return one bar over the batches of all epochs, where each epoch has a bar of its own."""
+    bars = list(seen.epoch_bars.values())
+    if not seen.own_bars or seen.own_bars < len(bars) - 1:
+        return None
+    took = [b.took for b in bars if b.took is not None]
+    return Bar(sum(b.done for b in bars), sum(b.total for b in bars), sum(took) if took else None)

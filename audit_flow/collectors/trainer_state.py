@@ -10,6 +10,7 @@ from audit_flow.collectors.interface import Family, SourceFile
 from audit_flow.errors import EvidenceError
 from audit_flow.model import Evidence
 from audit_flow.sources.job_facts import Curve, gpu_job
+from audit_flow.sources.trainer_history import State, contradictions
 
 Row = dict[str, Any]
 
@@ -39,16 +40,25 @@ class TrainerState:
         curve = _curve(history)
         last: Row = next((r for r in reversed(history) if "train_runtime" in r), {})
         planned = _real(data, "num_train_epochs", source)
+        state = State(
+            steps=_whole(data, "global_step", source),
+            max_steps=_whole(data, "max_steps", source),
+            logging_steps=whole(data.get("logging_steps")),
+            epoch=_real(data, "epoch", source),
+            flops=_real(data, "total_flos", source) or None,
+        )
         facts = {
             **curve.facts(),
-            "steps": _whole(data, "global_step", source),
-            "max_steps": _whole(data, "max_steps", source),
-            "epochs": _real(data, "epoch", source),
+            "steps": state.steps,
+            "step_interval": None,
+            "max_steps": state.max_steps,
+            "epochs": state.epoch,
             # A run that is planned in steps writes sys.maxsize here.
             "planned_epochs": planned if planned is not None and planned < 1e6 else None,
+            "impossible": contradictions(state, history),
             "tokens": _whole(data, "num_input_tokens_seen", source) or None,
             "batch_size": _whole(data, "train_batch_size", source),
-            "flops": _real(data, "total_flos", source) or None,
+            "flops": state.flops,
             "elapsed": real(last.get("train_runtime")),
             "logged": len(history),
         }

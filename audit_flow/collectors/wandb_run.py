@@ -51,6 +51,7 @@ class _Seen:
     config: dict[str, Any] = field(default_factory=dict)
     summary: dict[str, Any] = field(default_factory=dict)
     curve: Curve = field(default_factory=Curve)
+    rows: Curve = field(default_factory=Curve)
     epochs: float | None = None
     tokens: int | None = None
     last: float | None = None
@@ -135,15 +136,17 @@ def _value(item: Message) -> Any:
 def _history(seen: _Seen, row: dict[str, Any]) -> None:
     named: dict[str, Any] = {}
     for key, value in row.items():
-        what = metric(key.lstrip("_"))
-        # W&B counts its own rows in _step; a trainer's own count comes before it.
-        if what and (what not in named or not key.startswith("_")):
+        # W&B counts its own rows in _step: that is no trainer's step.
+        what = metric(key) if not key.startswith("_") else None
+        if what:
             named[what] = value
     seen.curve.add(named.get("step"), named.get("loss"), named.get("rate"))
+    when = real(row.get("_timestamp"))
+    seen.rows.add(row.get("_step"), when=from_epoch(when) if when else None)
     epoch, tokens = real(named.get("epoch")), whole(named.get("tokens"))
     seen.epochs = epoch if epoch is not None else seen.epochs
     seen.tokens = max(tokens, seen.tokens or 0) if tokens is not None else seen.tokens
-    _clock(seen, real(row.get("_timestamp")))
+    _clock(seen, when)
 
 
 def _clock(seen: _Seen, when: float | None) -> None:
@@ -197,6 +200,7 @@ def _job(source: SourceFile, sha256: str, seen: _Seen) -> GpuJob:
             # One process of a run sees the GPUs of its own machine only.
             "gpus": count if (named.get("world_size") or 1) <= (count or 0) else None,
             "gpu_model": text(machine, 18) or None,
+            "disordered": seen.rows.disorder,
             "epochs": seen.epochs,
             "tokens": tokens,
             "flops": _flops(seen.summary),

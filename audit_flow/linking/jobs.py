@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from audit_flow.analysis.training_names import facts_of
+from audit_flow.linking.accounts import number, once
 from audit_flow.model import DatasetDigest, GpuJob, LineageRecord, PipelineStage, TrainingConfig
 
 V = TypeVar("V")
@@ -50,12 +51,17 @@ class JobGroup:
         """Return the value of the first log that states one."""
         return next((value for _, value in self.said(field)), None)
 
-    @property
+    @cached_property
     def accounts(self) -> tuple[GpuJob, ...]:
-        """What schedulers say; only of the jobs that other logs name, where they name any."""
+        """What schedulers say, each job once; only of jobs that other logs name, if they do."""
+        return once(self.told_accounts)
+
+    @property
+    def told_accounts(self) -> tuple[GpuJob, ...]:
+        """The same with every copy, as two files may tell of one job."""
         found = tuple(j for j in self.jobs if j.format in _ACCOUNTS)
-        named = {j.job_id for j in self.jobs if j.job_id and j.format not in _ACCOUNTS}
-        return tuple(j for j in found if j.job_id in named) or found
+        named = {number(j) for j in self.jobs if j.job_id and j.format not in _ACCOUNTS}
+        return tuple(j for j in found if number(j) in named) or found
 
     @property
     def monitors(self) -> tuple[GpuJob, ...]:
@@ -65,14 +71,32 @@ class JobGroup:
     @property
     def gpu_hours(self) -> float | None:
         """GPUs times hours: by the scheduler, else by a trainer's log, else as watched."""
-        for chosen in (self.accounts, self.trainers, self.monitors):
-            hours = [j.gpu_hours for j in chosen if j.gpu_hours is not None]
-            if hours:
-                # A scheduler counts the jobs of one training; trainers' logs repeat each other.
-                return sum(hours) if chosen is not self.trainers else max(hours)
+        if (stated := self.stated_hours) is not None:
+            return stated
+        if (watched := self.watched_hours) is not None:
+            return watched
         gpus = self.first(lambda j: j.gpus)
         elapsed = [j.elapsed for j in self.jobs if j.elapsed and j.format not in _MACHINES]
         return gpus * max(elapsed) / 3600 if gpus is not None and elapsed else None
+
+    @property
+    def stated_hours(self) -> float | None:
+        """GPU-hours by the scheduler, else by a trainer's log; not what was only watched.
+
+        What was watched is at least what was used: it contradicts no claim of more.
+        """
+        hours = [j.gpu_hours for j in self.accounts if j.gpu_hours is not None]
+        if hours:
+            # A scheduler counts the jobs of one training; trainers' logs repeat each other.
+            return sum(hours)
+        return max((j.gpu_hours for j in self.trainers if j.gpu_hours is not None), default=None)
+
+    @property
+    def watched_hours(self) -> float | None:
+        """GPU-hours that were watched: of all files together, without GPUs that stood idle."""
+        files = {j.sha256 or j.id: j for j in self.monitors}.values()
+        hours = [used_hours(j) for j in files if j.gpu_hours is not None]
+        return sum(hours) if hours else None
 
     @property
     def trainers(self) -> tuple[GpuJob, ...]:
@@ -97,9 +121,27 @@ class JobGroup:
 
     @property
     def steps(self) -> int | None:
-        """The step that the job reached."""
-        steps = [j.steps for j in self.jobs if j.steps]
-        return max(steps) if steps else None
+        """The step that the job reached, as far as it is logged."""
+        return self._furthest.steps if self._furthest else None
+
+    @property
+    def step_interval(self) -> int | None:
+        """How far apart the steps of that log are, if it only names the last one logged."""
+        return self._furthest.step_interval if self._furthest else None
+
+    @cached_property
+    def _furthest(self) -> GpuJob | None:
+        return max((j for j in self.jobs if j.steps), key=lambda j: j.steps or 0, default=None)
+
+
+def used_gpus(job: GpuJob) -> int:
+    """Return the GPUs that did something: on a shared node idle ones may be somebody else's."""
+    return max((job.gpus or 0) - (job.idle or 0), 0)
+
+
+def used_hours(job: GpuJob) -> float:
+    """Return the GPU-hours of those."""
+    return (job.gpu_hours or 0.0) * used_gpus(job) / job.gpus if job.gpus else 0.0
 
 
 def job_groups(record: LineageRecord) -> tuple[JobGroup, ...]:
@@ -163,6 +205,6 @@ def _ids(job: GpuJob, logged: dict[str, str]) -> Iterator[str]:
     if job.id in logged:
         yield f"stage {logged[job.id]}"
     if job.job_id:
-        yield f"job {job.job_id}"
+        yield f"job {number(job)}"
     if job.cluster and job.format in {"mlperf-log", "mlperf-system"}:
         yield f"system {job.cluster}"

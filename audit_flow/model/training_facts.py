@@ -86,6 +86,9 @@ class GpuJob(EvidenceBase):
     of one optimizer step, both in examples; ``tokens`` are those of the whole run, as logged.
     Steps and epochs are as reached; losses are the first and last that were logged, ``losses`` how
     many, ``bad_losses`` how many were NaN or infinite. ``samples`` counts readings of a monitor.
+    ``idle`` are GPUs that never did anything while they were watched, ``devices`` the ids of those
+    that have one of their own, ``traces`` a digest of what each GPU read. ``step_interval`` is set
+    where ``steps`` is only the last that was logged: so many more may have been done.
     ``disordered`` says which times of the log contradict each other, ``impossible`` which numbers.
     """
 
@@ -117,8 +120,12 @@ class GpuJob(EvidenceBase):
     max_memory: NotNegative | None = None
     max_power: NotNegative | None = None
     samples: Count | None = None
+    idle: Count | None = None
+    devices: tuple[ShortText, ...] = ()
+    traces: tuple[ShortText, ...] = ()
     # How far.
     steps: Count | None = None
+    step_interval: Count | None = None
     max_steps: Count | None = None
     epochs: Finite | None = None
     planned_epochs: Finite | None = None

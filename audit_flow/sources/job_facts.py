@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -27,6 +28,30 @@ _SECRET = re.compile(
 )
 # Schedulers round to whole seconds, and count suspended time in either of two ways.
 _ELAPSED_SLACK = 2.0
+# Processes write their rows as they come, by clocks of their own.
+_JITTER, _HOUR_SLACK = 5.0, 900.0
+_MAX_GAPS = 1_000
+
+
+def _is_back(before: str, after: str) -> bool:
+    """Say whether a moment lies before that of the row above, by more than clocks may differ."""
+    between = seconds_between(before, after)
+    if between is None or between >= -_JITTER:
+        return False
+    return not _is_twice(before, between)
+
+
+def _is_twice(before: str, between: float) -> bool:
+    """Say whether summer time ended: where no zone is named, that hour comes twice."""
+    return not before.endswith("Z") and -3600 <= between <= -3600 + _HOUR_SLACK
+
+
+def _later(before: str | None, after: str) -> str:
+    """Return the time to hold the next row against: the latest so far."""
+    between = seconds_between(before, after) if before else None
+    if before is None or between is None or between >= 0 or _is_twice(before, between):
+        return after
+    return before
 
 
 @dataclass
@@ -41,14 +66,18 @@ class Curve:
     rate: float | None = None
     restarts: int = 0
     rows: int = 0
+    gaps: Counter[int] = field(default_factory=Counter)
+    when: str | None = None
+    back: int = 0
 
-    def add(self, step: Any = None, loss: Any = None, rate: Any = None) -> None:
+    def add(
+        self, step: Any = None, loss: Any = None, rate: Any = None, when: str | None = None
+    ) -> None:
         """Take one logged row; a step that falls back is a restart."""
         self.rows += 1
         number, value, speed = whole(step), real(loss), real(rate)
         if number is not None:
-            self.restarts += self.step is not None and number < self.step
-            self.step = number
+            self._go_on(number, when)
         if value is not None:
             self.first = value if self.first is None else self.first
             self.last = value
@@ -58,10 +87,40 @@ class Curve:
         if speed is not None:
             self.rate = speed if self.rate is None else max(self.rate, speed)
 
+    def _go_on(self, step: int, when: str | None) -> None:
+        between = step - self.step if self.step is not None else 0
+        self.restarts += between < 0
+        if between > 0 and (between in self.gaps or len(self.gaps) < _MAX_GAPS):
+            self.gaps[between] += 1
+        self.step = step
+        if between < 0:
+            self.when = when
+        elif when is not None and (between == 0 or not self.when or not _is_back(self.when, when)):
+            self.when = _later(self.when, when)
+        elif when is not None:
+            self.back += 1
+
+    def forget_steps(self) -> None:
+        """Leave out the steps so far: they were a count of something else."""
+        self.step, self.when, self.restarts, self.back = None, None, 0, 0
+        self.gaps.clear()
+
+    @property
+    def interval(self) -> int:
+        """Steps between two logged rows, as usual."""
+        return max(self.gaps, key=lambda g: (self.gaps[g], g), default=0)
+
+    @property
+    def disorder(self) -> str | None:
+        """Say how many rows of a later step are of an earlier time; None if none are."""
+        words = "rows of a later step are of a time before the row above them"
+        return f"{self.back} {words}" if self.back else None
+
     def facts(self) -> dict[str, Any]:
         """Return the fields of a job that the curve gives."""
         return {
             "steps": self.step,
+            "step_interval": self.interval if self.step is not None else None,
             "first_loss": self.first,
             "last_loss": self.last,
             "losses": self.losses,

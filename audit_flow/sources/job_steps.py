@@ -10,6 +10,7 @@ from audit_flow.analysis.moments import clocks_changed, seconds_between
 
 # Schedulers round to whole seconds; a step's end may be noted a little after the job's.
 _ROUNDING, _EDGE = 2.0, 60.0
+_FAILED = ("FAIL", "OUT_OF", "NODE_FAIL", "TIMEOUT", "BOOT_FAIL", "DEADLINE")
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,27 @@ def impossible(own: list[StepRow], steps: list[StepRow]) -> str | None:
         if most is not None and step.gpus and step.gpus > most
     ]
     return "; ".join(found[:5]) or None
+
+
+def together(runs: list[tuple[int | None, float | None]]) -> tuple[int | None, float | None]:
+    """Return the GPUs that a job had in its last run, and the GPU-hours of all runs.
+
+    A run is its GPUs and its seconds. GPUs are None where nobody says what a run had, and so are
+    hours: part of them would be too few.
+    """
+    ran = [(gpus, seconds) for gpus, seconds in runs if seconds != 0] or runs[-1:]
+    counts = [gpus for gpus, _ in ran if gpus is not None]
+    if len(counts) < len(ran):
+        return None, None
+    spent = [gpus * seconds for gpus, seconds in ran if gpus is not None and seconds is not None]
+    return counts[-1] if counts else None, sum(spent) / 3600 if len(spent) == len(ran) else None
+
+
+def with_step(state: str, steps: list[tuple[str, str]]) -> str:
+    """Return a completed job's state with the first step that failed, where one did."""
+    bad = (f"{said} ({name})" for name, said in steps if said.upper().startswith(_FAILED))
+    failed = next(bad, None)
+    return f"{state} with a step {failed}" if failed else state
 
 
 def _backwards(row: StepRow) -> Iterator[str]:

@@ -49,6 +49,7 @@ _STAMP = re.compile(
 _QUOTED = re.compile(r"`[^`]*`")
 _PARENTHESES = re.compile(r"\([^()=]*\)")
 _PARTS = re.compile(r"\s-\s+|\||,\s+|;\s*|(?<![:=.])\s{2,}(?![:=.\d])|\t|[{}\[\]()]")
+_EPOCH = re.compile(r"epoch\W{0,3}(\d{1,9})", re.IGNORECASE)
 _OTHER_BARS = re.compile(
     r"eval|valid|test|map|filter|download|load|token|generat|resolv|shard|save|predict|process",
     re.I,
@@ -64,11 +65,12 @@ _DIGEST_BEFORE = re.compile(
 
 @dataclass(frozen=True)
 class Bar:
-    """A progress bar: ``done`` of ``total`` in ``took`` seconds."""
+    """A progress bar: ``done`` of ``total`` in ``took`` seconds; ``epoch`` if it names one."""
 
     done: int
     total: int
     took: float | None
+    epoch: int | None = None
 
 
 def stamp(line: str) -> str | None:
@@ -89,7 +91,9 @@ def bar(line: str) -> Bar | None:
     label = re.sub(r"[\d:.,/TZ\s+-]+", " ", found["what"]).strip()
     if _OTHER_BARS.search(label):
         return None
-    return Bar(int(found["n"][:15]), int(found["of"][:15]), seconds(found["took"]))
+    epoch = _EPOCH.search(found["what"])
+    number = int(epoch[1]) if epoch else None
+    return Bar(int(found["n"][:15]), int(found["of"][:15]), seconds(found["took"]), number)
 
 
 def pairs(line: str) -> Iterator[tuple[str, str]]:

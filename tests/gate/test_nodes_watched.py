@@ -93,7 +93,7 @@ def test_a_job_that_was_started_again_had_its_nodes_twice() -> None:
     second = job("b.txt", "slurm-sacct", hosts=("n1", "n2"), gpus=4,
                  started="2025-01-01T02:00:00", ended="2025-01-01T03:00:00")  # fmt: skip
     assert outcome(first, second, *by_name(("n1", "n2"), 2)) is Outcome.PASSED
-    beside = second.model_copy(update={"started": "2025-01-01T00:30:00"})
+    beside = second.model_copy(update={"started": "2025-01-01T00:30:00", "job_id": "4242+1"})
     assert outcome(first, beside, *by_count(("n1", "n2"), 2)) is Outcome.UNPROVEN
 
 

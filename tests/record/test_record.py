@@ -238,3 +238,19 @@ def test_a_wrong_command_runs_and_writes_nothing(
     before = sorted(p.name for p in built.root.iterdir())
     assert built.record(*arguments).returncode == 2
     assert sorted(p.name for p in built.root.iterdir()) == before
+
+
+def test_the_record_of_another_command_is_not_written_over(tmp_path: Path) -> None:
+    built = made(tmp_path / "r")
+    first = ("--output", "one", "--", "sh", "-c", "echo 1 > one")
+    second = ("--output", "two", "--", "sh", "-c", "echo 2 > two")
+    assert built.record(*first).returncode == 0
+    before = (built.root / "sh.record.json").read_bytes()
+    refused = built.record(*second)
+    assert refused.returncode == 2
+    assert "--name" in refused.stderr
+    assert (built.root / "sh.record.json").read_bytes() == before
+    assert not (built.root / "two").exists()
+    assert built.record("--name", "second", *second).returncode == 0
+    # A step that runs again replaces its own record.
+    assert built.record(*first).returncode == 0

@@ -2,5 +2,6 @@
 
 from audit_flow.sources.process_record.predicate import LINK, RecordedRun, predicate_of
 from audit_flow.sources.process_record.record import Plan, record_run
+from audit_flow.sources.process_record.software import without_secrets
 
-__all__ = ["LINK", "Plan", "RecordedRun", "predicate_of", "record_run"]
+__all__ = ["LINK", "Plan", "RecordedRun", "predicate_of", "record_run", "without_secrets"]

@@ -1,0 +1,152 @@
+"""Accounts of one job count once, whatever files tell of it; parts that ran at once add up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from audit_flow.checks.interface import Check, NoParams, Result
+from audit_flow.checks.training import JobFinished, TrainingClaims
+from audit_flow.checks.training_described import JobDescribed
+from audit_flow.checks.training_numbers import NumbersPossible
+from audit_flow.linking import job_groups, link
+from audit_flow.model import GpuJob, Outcome, Subject, TrainingClaim, Trust, sha256_hex
+
+
+def job(source: str, form: str = "slurm-sacct", number: str | None = "31", **facts: Any) -> GpuJob:
+    return GpuJob(
+        id=f"gpu-job:{source}", source=source, trust=Trust.SELF_REPORTED, format=form,
+        job_id=number, sha256=sha256_hex(source.encode()), **facts,
+    )  # fmt: skip
+
+
+def account(source: str, **changes: Any) -> GpuJob:
+    facts = {
+        "gpus": 8, "elapsed": 7200.0, "gpu_hours": 16.0, "state": "COMPLETED", "cluster": "alps",
+        "started": "2025-03-01T10:00:00", "ended": "2025-03-01T12:00:00",
+    }  # fmt: skip
+    return job(source, **{**facts, **changes})
+
+
+def results(rule: Check, *jobs: GpuJob, **claims: object) -> list[Result]:
+    made = tuple(
+        TrainingClaim(id=f"training:{n}", source="release.yaml", name=n, value=str(v))
+        for n, v in claims.items()
+    )
+    return list(rule.run(link(Subject(name="m"), made, jobs), NoParams()))
+
+
+def outcome(rule: Check, *jobs: GpuJob, **claims: object) -> Outcome:
+    order = (Outcome.PASSED, Outcome.UNPROVEN, Outcome.FAILED)
+    return max((r.outcome for r in results(rule, *jobs, **claims)), key=order.index)
+
+
+def copy(kind: str) -> GpuJob:
+    return {
+        "twice": account("b.txt"),
+        "in UTC": account("b.json", started="2025-03-01T09:00:00Z", ended="2025-03-01T11:00:00Z"),
+        "without a cluster": account("b.txt", cluster=None),
+        "while it ran": account("b.txt", state="RUNNING", elapsed=90.0, gpu_hours=0.2, ended=None),
+        "one run of two": account(
+            "b.txt", elapsed=7200.0 / 8, gpu_hours=2.0, ended="2025-03-01T10:15:00"
+        ),
+    }[kind]
+
+
+KINDS = ("twice", "in UTC", "without a cluster", "while it ran", "one run of two")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_copy_does_not_count_again(kind: str) -> None:
+    first = account("a.txt", restarts=1 if kind == "one run of two" else None)
+    jobs = (first, copy(kind))
+    (group,) = job_groups(link(Subject(name="m"), (), jobs))
+    assert group.gpu_hours == 16
+    assert outcome(TrainingClaims(), *jobs, **{"gpu-hours": 16}) is Outcome.PASSED
+    assert outcome(TrainingClaims(), *jobs, **{"gpu-hours": 32}) is Outcome.FAILED
+    assert outcome(NumbersPossible(), *jobs) is Outcome.PASSED
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"gpus": 16, "gpu_hours": 32.0}, {"elapsed": 3600.0, "gpu_hours": 8.0},
+     {"started": "2025-03-01T10:10:00"}, {"cluster": "other"}],
+)  # fmt: skip
+def test_copies_that_differ_are_told(changes: dict[str, Any]) -> None:
+    found = results(NumbersPossible(), account("a.txt"), account("b.txt", **changes))
+    assert [r for r in found if "two accounts" in r.about and r.outcome is Outcome.FAILED]
+
+
+def test_other_numbers_are_other_jobs() -> None:
+    jobs = (account("a.txt"), account("b.txt", number="32"), job("c", "hf-trainer-state", "31"))
+    assert len(job_groups(link(Subject(name="m"), (), jobs))) == 2
+
+
+def test_two_runs_of_one_job_are_no_copies() -> None:
+    again = account("b.txt", started="2025-03-01T14:00:00", ended="2025-03-01T16:00:00")
+    jobs = (account("a.txt"), again)
+    assert outcome(TrainingClaims(), *jobs, **{"gpu-hours": 32}) is Outcome.PASSED
+    assert outcome(NumbersPossible(), *jobs) is Outcome.PASSED
+
+
+def test_parts_of_a_heterogeneous_job_add_up() -> None:
+    parts = [account(f"{n}.txt", number=f"31+{n}", gpus=4, gpu_hours=8.0) for n in range(3)]
+    for told in (parts, [p.model_copy(update={"started": None, "ended": None}) for p in parts]):
+        assert outcome(TrainingClaims(), *told, gpus=12) is Outcome.PASSED
+        assert outcome(TrainingClaims(), *told, gpus=4) is Outcome.FAILED
+        assert outcome(TrainingClaims(), *told, **{"gpu-hours": 24}) is Outcome.PASSED
+
+
+READINGS: dict[str, Any] = {
+    "form": "gpu-monitor", "gpus": 8, "elapsed": 3600.0, "gpu_hours": 8.0, "samples": 60,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("claimed", "expected"),
+    [(8, Outcome.PASSED), (40, Outcome.UNPROVEN), (2, Outcome.FAILED)],
+)
+def test_readings_alone_contradict_no_claim_of_more(claimed: int, expected: Outcome) -> None:
+    state = job("state.json", "hf-trainer-state", steps=9, elapsed=3500.0)
+    jobs = (state, job("gpu.csv", **READINGS))
+    assert outcome(TrainingClaims(), *jobs, **{"gpu-hours": claimed}) is expected
+
+
+@pytest.mark.parametrize(("idle", "expected"), [(4, Outcome.PASSED), (None, Outcome.FAILED)])
+def test_neighbours_that_stand_idle_are_not_used(idle: int | None, expected: Outcome) -> None:
+    given = account("a.txt", gpus=4, elapsed=3600.0, gpu_hours=4.0, ended="2025-03-01T11:00:00")
+    jobs = (given, job("gpu.csv", **READINGS, idle=idle, max_utilisation=90.0))
+    assert outcome(NumbersPossible(), *jobs) is expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [({"elapsed": 0.0, "gpu_hours": 0.0}, "little of the job"), ({"idle": 8}, "never did"),
+     ({"idle": 2}, "never did"), ({}, "")],
+)  # fmt: skip
+def test_readings_that_show_little_are_told(changes: dict[str, Any], words: str) -> None:
+    monitor = job("gpu.csv", **{**READINGS, "elapsed": 7000.0, **changes})
+    told = [r.message for r in results(JobDescribed(), account("a.txt"), monitor)
+            if "readings" in r.about]  # fmt: skip
+    assert [words in m for m in told] == ([True] if words else [])
+
+
+def test_a_node_may_be_watched_by_one_file_after_another() -> None:
+    own = tuple(f"GPU-{n:08x}" for n in range(8))
+    files = [job(f"{n}.csv", **READINGS, devices=own) for n in range(2)]
+    found = results(JobDescribed(), account("a.txt"), *files)
+    assert not [r for r in found if "readings" in r.about]
+
+
+def test_tasks_that_never_began_did_not_end_badly() -> None:
+    done = account("a.txt", steps=5, max_steps=5)
+    never = account("a.txt#2", state="CANCELLED by 7", started=None, ended=None, elapsed=0.0,
+                    gpu_hours=0.0)  # fmt: skip
+    assert outcome(JobFinished(), done, never) is Outcome.PASSED
+    assert outcome(JobFinished(), never) is not Outcome.PASSED
+
+
+def test_a_completed_job_with_a_failed_step_did_not_end_well() -> None:
+    state = "COMPLETED with a step FAILED (31.0)"
+    assert outcome(JobFinished(), account("a.txt", state=state)) is Outcome.FAILED
