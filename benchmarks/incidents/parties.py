@@ -15,6 +15,7 @@ _OTHER_OWNER = re.compile(
     r"|(?:owner|author|maintainer|developer)s? of (?:the |an? )?"
     r"(?:benchmark|data ?set|issue|report|base|original|upstream|other|rival)"
     r"|\busers?\b"
+    r"|(?:owner|author|maintainer|developer|publisher)s? of an? (?!new |own )"
 )
 _OWNER = re.compile(
     r"\b(?:owners?|authors?|claimants?|developers?|publishers?|trainers?|uploaders?|maintainers?"

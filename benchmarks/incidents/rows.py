@@ -46,9 +46,11 @@ def _rows(
     case: Case, table: Table, provider: str, measures: list[Measure]
 ) -> Iterator[dict[str, Any]]:
     names: Counter[str] = Counter()
+    several = len({_group(r) for r in table.rows}) > 1
     for row in table.rows:
         group = _group(row)
-        name = " / ".join(part for part in (group, row.get(provider, "")) if part) or "row"
+        parts = (group if several else "", row.get(provider, ""))
+        name = " / ".join(part for part in parts if part) or "row"
         names[name] += 1
         alike = [r for r in table.rows if _group(r) == group]
         yield {

@@ -236,6 +236,9 @@ def _finding(
         own = "open" if says in _FAVOURABLE else own
         says = "refutes" if says == "contests" and relation != "claimant" else says
     told = wording.is_withdrawal(finding.verdict, finding.text)
+    if told and relation == "claimant" and not wording.names_accusation(_all_words(finding)):
+        # What he takes back is his claim.
+        told, says = False, "admits"
     denied = (
         relation == "claimant"
         and says == "contests"
