@@ -2,8 +2,8 @@
 
 A limit stands in a column of its own (``limit``, ``min_x``, ``x_max``), in cells that are bounds
 (``>=73%``), or in words ("below 90 percent schema accuracy"). Where columns of limits are there,
-a column that has none and is no measurement by its name is not judged. Which side of a limit is the good one, the limit's name says, else the
-measurement's.
+a column that has none and is no measurement by its name is not judged. Which side of a limit is
+the good one, the limit's name says, else the measurement's.
 """
 
 from __future__ import annotations
