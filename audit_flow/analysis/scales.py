@@ -74,7 +74,12 @@ _ERROR_RATES = frozenset(
     {"wer", "cer", "mer", "wil", "eer", "err", "error", "errors", "hallucination",
      "hallucinations", "toxicity", "failure", "failures"}
 )  # fmt: skip
-_ERROR_RATE = re.compile(r"\battack success\b")
+# "Error correction accuracy" is no error rate.
+_OF_SUCCESS = frozenset(
+    {"accuracy", "acc", "correction", "detection", "recovery", "free", "recall", "precision",
+     "match", "score"}
+)  # fmt: skip
+_ERROR_RATE = re.compile(r"\b(?:error rate|attack success)\b")
 
 
 def _normalised(metric: str) -> str:
@@ -110,4 +115,5 @@ def scale_of(metric: str) -> Scale:
 def is_error_rate(metric: str) -> bool:
     """Say whether a metric, by its name, is a share of which less is better."""
     text = re.sub(r"[\s_\-]+", " ", metric.casefold())
-    return bool(_ERROR_RATES & set(re.findall(r"[a-z]+", text)) or _ERROR_RATE.search(text))
+    words = set(re.findall(r"[a-z]+", text))
+    return bool((_ERROR_RATES & words and not _OF_SUCCESS & words) or _ERROR_RATE.search(text))

@@ -2,8 +2,8 @@
 
 A limit stands in a column of its own (``limit``, ``min_x``, ``x_max``), in cells that are bounds
 (``>=73%``), or in words ("below 90 percent schema accuracy"). Where columns of limits are there,
-what has none is not judged. Which side of a limit is the good one, the limit's name says, else the
-measurement's.
+a column that has none and is no measurement by its name is not judged. Which side of a limit is
+the good one, the limit's name says, else the measurement's.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from audit_flow.analysis.scales import is_error_rate
 from benchmarks.incidents.form import Table, number
 from benchmarks.incidents.parties import names_in
 
@@ -25,10 +26,9 @@ _FILLING = {
     "percent", "pct", "mean", "avg", "average", "median", "measured", "value", "of", "the", "at",
 }  # fmt: skip
 _LESS_IS_BETTER = {
-    "wer", "cer", "ter", "error", "errors", "perplexity", "ppl", "loss", "divergence", "kl", "kld",
-    "deviation", "distance", "mae", "mse", "rmse", "drop", "degradation", "gap", "difference",
-    "diff", "delta", "failure", "failures", "failed", "timeouts", "hallucination",
-    "hallucinations", "mismatch", "mismatches", "bpb", "bpc", "fid", "latency", "ttft",
+    "ter", "perplexity", "ppl", "loss", "divergence", "kl", "kld", "deviation", "distance", "mae",
+    "mse", "rmse", "drop", "degradation", "gap", "difference", "diff", "delta", "failed",
+    "timeouts", "mismatch", "mismatches", "bpb", "bpc", "fid", "latency", "ttft",
 }  # fmt: skip
 _SHARES = {
     "accuracy", "acc", "rate", "f1", "share", "agreement", "match", "matches", "success", "recall",
@@ -90,21 +90,29 @@ def measures_of(table: Table, known: set[str], told: Iterable[str]) -> list[Meas
     """Return the measurements of a table; ``known`` are its columns of another kind."""
     texts = list(told)
     limits = [c for c in table.columns if _words(c) & _LIMITS and c not in known]
-    found = []
+    found: list[tuple[Measure, bool]] = []
     for column in table.columns:
         if column in known or column in limits or not _is_numeric(table, column):
             continue
         where = _limits_for(column, limits)
         if where or (_is_share(table, column) and not _BESIDE.search(column.casefold())):
-            found.append(_measure(table, column, where, texts))
-    stated = [m for m in found if m.limits is not None or m.told is not None]
-    return stated if limits and stated else found
+            measure = _measure(table, column, where, texts)
+            # What is surely measured is judged, even where its limit is missing or doubtful.
+            sure = where is not None or measure.told is not None or _is_named(column)
+            found.append((measure, sure))
+    surely = [measure for measure, sure in found if sure]
+    return surely if limits and surely else [measure for measure, _ in found]
+
+
+def _is_named(column: str) -> bool:
+    """Say whether a column is a measurement by its name alone."""
+    return bool(_words(column) & (_SHARES | _LESS_IS_BETTER)) or is_error_rate(column)
 
 
 def _measure(table: Table, column: str, limits: str | None, told: list[str]) -> Measure:
     words = _words(column)
     side = _words(limits) if limits else set()
-    less = bool(side & _UPPER) or (not side & _LOWER and bool(words & _LESS_IS_BETTER))
+    less = bool(side & _UPPER) or (not side & _LOWER and _is_less_better(column))
     cells = [row.get(column, "") for row in table.rows]
     bounds = [row.get(limits, "") for row in table.rows] if limits else []
     marked = any("%" in c for c in cells) or bool(words & {"percent", "pct"})
@@ -124,6 +132,10 @@ def _is_doubtful(values: bool, limits: bool, *, share: bool, less: bool) -> bool
     return values and not limits and not less
 
 
+def _is_less_better(column: str) -> bool:
+    return is_error_rate(column) or bool(_words(column) & _LESS_IS_BETTER)
+
+
 def _words(column: str) -> set[str]:
     return set(re.findall(r"[a-z]+\d*", column.casefold()))
 
@@ -131,7 +143,7 @@ def _words(column: str) -> set[str]:
 def _limits_for(column: str, limits: Sequence[str]) -> str | None:
     """Return the column of limits that belongs to a measurement: by name, or the only one."""
     own = _words(column) - _FILLING
-    wrong = _LOWER if own & _LESS_IS_BETTER else _UPPER
+    wrong = _LOWER if _is_less_better(column) else _UPPER
     # Where both sides have a limit, the one that a bad value is beyond.
     ordered = sorted(limits, key=lambda c: bool(_words(c) & wrong))
     rest = {c: _words(c) - _FILLING - _LIMITS for c in ordered}

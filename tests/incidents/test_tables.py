@@ -65,3 +65,13 @@ def test_without_a_limit_counts_and_prices_are_no_measurement() -> None:
     found = table(columns, ["a", "91", "40", "3", "12", "131072"], ["b", "90", "40", "3", "9", "8"])
     assert [c for c, *_ in entries(found)] == ["accuracy", "context"]
     assert entries(found, "two fell below 90 percent accuracy")[0][2] == ["90", "90"]
+
+
+def test_a_measurement_without_a_limit_of_its_own_stays_open() -> None:
+    """Beside others that have one, and where the two may be of different scales."""
+    found = table(
+        ["provider", "accuracy", "min_accuracy", "agreement", "wer", "max_wer", "year_built"],
+        ["a", "97", "95", "40", "0.062", "6.7", "12"],
+    )
+    limits = {column: limit for column, _, limit in entries(found)}
+    assert limits == {"accuracy": ["95"], "agreement": [None], "wer": [None]}

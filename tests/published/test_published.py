@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from audit_flow.analysis.published_scores import read_numbers
 from audit_flow.analysis.published_weighing import Read, weigh
+from audit_flow.analysis.scales import is_error_rate
 from audit_flow.analysis.score_rule import NoiseModel
 from audit_flow.audit import audit
 from audit_flow.gate import judge
@@ -185,6 +186,17 @@ def test_an_admission_is_what_a_contradiction_rests_on_too() -> None:
     admitted = finding("b", "admits", relation="claimant")
     weighed = weigh(reads(found, admitted))
     assert [r.finding.name for r in weighed.rests_on] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("metric", "less"),
+    [("WER", True), ("word error rate", True), ("attack success rate", True),
+     ("error rate (toxicity score)", True), ("accuracy", False), ("exact_match", False),
+     ("error correction accuracy", False), ("error_detection_f1", False),
+     ("failure recovery", False), ("", False)],
+)  # fmt: skip
+def test_what_is_an_error_rate(metric: str, less: bool) -> None:
+    assert is_error_rate(metric) is less
 
 
 @settings(deadline=None)

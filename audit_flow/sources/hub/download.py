@@ -110,7 +110,8 @@ def _held(parts: Path) -> int:
     while True:
         handle = -1
         try:
-            parts.mkdir(exist_ok=True)
+            # Made again where its last user has taken it away, or somebody the whole folder.
+            parts.mkdir(parents=True, exist_ok=True)
             handle = os.open(parts, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except FileNotFoundError:
