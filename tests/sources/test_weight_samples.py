@@ -152,3 +152,63 @@ def test_any_changed_header_gives_a_fact(
     file.write_bytes(bytes(raw[: len(raw) - cut % 3]))
     (found,) = compare_weights(opened(folder / "it"), [base])
     assert found.decision in {"related", "not decided"}
+
+
+STRANGER = drawn(SHAPES, 7)
+
+
+def same(one: Path, other: Path) -> bool:
+    """Say whether the models in two folders are sampled alike."""
+    blocks = [
+        [b.data for b in read_sample(w.reader, w.headers).blocks]
+        for w in (opened(one), opened(other))
+    ]
+    return blocks[0] == blocks[1]
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["assets/weights.safetensors", "extra.safetensors", "text_encoder/model.safetensors",
+     "model-00001-of-00001.safetensors", "model-00001-of-00002.safetensors"],
+)  # fmt: skip
+def test_a_larger_file_that_no_loader_takes_first_is_not_the_model(
+    place: str, tmp_path: Path
+) -> None:
+    import numpy as np
+
+    folder = written(tmp_path / "it", BASE)
+    larger = {**STRANGER, "pad.weight": np.zeros((999, 97), np.float32)}
+    (folder / place).parent.mkdir(exist_ok=True)
+    (written(tmp_path / "larger", larger) / "model.safetensors").rename(folder / place)
+    assert same(folder, written(tmp_path / "base", BASE))
+    weights = opened(folder)
+    told = read_sample(weights.reader, weights.headers).not_assessed
+    assert any(place in reason for reason in told)
+
+
+@pytest.mark.parametrize("part", ["transformer", "unet", "prior"])
+def test_a_pipeline_is_what_generates_and_not_its_text_encoder(part: str, tmp_path: Path) -> None:
+    name = f"{part}/diffusion_pytorch_model.safetensors"
+    for path, own in (("one", BASE), ("other", STRANGER)):
+        for place, weights in (
+            (name, own),
+            ("text_encoder/model.safetensors", drawn(llama(v=900), 5)),
+        ):
+            (tmp_path / path / place).parent.mkdir(parents=True)
+            (written(tmp_path / "x", weights) / "model.safetensors").rename(tmp_path / path / place)
+    assert same(tmp_path / "one", written(tmp_path / "alone", BASE))
+    (found,) = compare_weights(opened(tmp_path / "one"), [opened(tmp_path / "other")])
+    assert found.decision != "related"
+
+
+def test_a_tensor_that_stands_twice_decides_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "it"
+    folder.mkdir()
+    for number, weights in enumerate((STRANGER, BASE), start=1):
+        place = folder / f"model-0000{number}-of-00002.safetensors"
+        (written(tmp_path / "x", weights) / "model.safetensors").rename(place)
+    base = opened(written(tmp_path / "base", BASE))
+    for suspect, candidate in ((opened(folder), base), (base, opened(folder))):
+        (found,) = compare_weights(suspect, [candidate])
+        assert found.decision == "not decided"
+        assert "stands in 2 files" in found.reason

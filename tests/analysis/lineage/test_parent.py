@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -103,3 +104,50 @@ def test_what_rounding_alone_changes_has_no_rank() -> None:
     exact = rng.standard_normal((48, 96)).astype(np.float32)
     assert rank_above_rounding(bf16(exact), exact, 7) is None
     assert rank_above_rounding(exact, exact, 23) is None
+
+
+TUNES: dict[str, Callable[[Weights], Weights]] = {
+    "all was trained": lambda w: changed(w, 0.15, 5),
+    "an adapter was merged": lambda w: adapted(w, 8),
+    "rare tokens were left alone": lambda w: {
+        n: np.concatenate([v[:200], w[n][200:]]) if n.startswith("model.embed") else v
+        for n, v in changed(w, 0.15, 5).items()
+    },
+}
+MIRRORS = [("F32", "BF16"), ("F16", "BF16"), ("F32", "F16")]
+
+
+@pytest.mark.parametrize("tune", TUNES)
+@pytest.mark.parametrize(("theirs", "mirrored"), MIRRORS)
+def test_a_cast_copy_of_the_base_is_no_rival(
+    tune: str, theirs: str, mirrored: str, tmp_path: Path
+) -> None:
+    # Whoever trains in a coarse type begins from the rounded numbers, which a mirror holds as well.
+    child = TUNES[tune]({n: bf16(v) for n, v in FIRST.items()} if mirrored == "BF16" else FIRST)
+    candidates = {
+        "base": sampled(tmp_path / "base", FIRST, theirs),
+        "mirror": sampled(tmp_path / "mirror", FIRST, mirrored),
+        "rival": sampled(tmp_path / "rival", SECOND, theirs),
+    }
+    found = judge_lineage(sampled(tmp_path / "it", child, mirrored), candidates)
+    assert {c.decision for c in found.comparisons.values()} == {"related"}
+    # Nothing tells the two apart, and both are told from a rival.
+    assert found.parent is None
+    assert not [d for d in found.duels if {d.first, d.second} == {"base", "mirror"}]
+    assert {d.winner for d in found.duels} == {"base", "mirror"}
+
+
+@pytest.mark.parametrize("strength", [0.003, 0.01, 0.1])
+@pytest.mark.parametrize("dtype", ["BF16", "F16"])
+def test_a_light_fine_tune_is_no_cast_copy(strength: float, dtype: str, tmp_path: Path) -> None:
+    tuned = changed(FIRST, strength, 4)
+    candidates = {
+        "first": sampled(tmp_path / "a", FIRST),
+        "tuned": sampled(tmp_path / "b", tuned, dtype),
+    }
+    found = judge_lineage(sampled(tmp_path / "it", changed(tuned, 0.1, 5), dtype), candidates)
+    if strength > 0.003:
+        assert found.parent == "tuned"
+    else:
+        # Such a step is finer than bfloat16: neither is named, and never the wrong one.
+        assert found.parent in (None, "tuned")
