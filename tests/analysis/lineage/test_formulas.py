@@ -35,7 +35,7 @@ def smooth(rows: int, width: int, seed: int) -> Array:
     """Return positions as training leaves them: each row near the one before."""
     rng = np.random.default_rng(seed)
     walk = np.cumsum(rng.standard_normal((rows, width)), axis=0)
-    return (0.02 * (walk - walk.mean(0)) / walk.std(0)).astype(np.float32)
+    return np.asarray(0.02 * (walk - walk.mean(0)) / walk.std(0), np.float32)
 
 
 def encoder(seed: int, table: Array, width: int = WIDTH, layers: int = 3) -> Weights:
