@@ -79,6 +79,7 @@ def run(words: Sequence[str], env: Mapping[str, str], fault: Fault, log: str) ->
     from audit_flow.cli.main import main
 
     os.environ.update(env)
+    os.chdir(fault.folder)
     # MLflow writes in a process of its own, which has tests of its own.
     audit_flow.store.installed = lambda: False
     stream = Path(log).open("a")  # noqa: SIM115 - open until the process ends
