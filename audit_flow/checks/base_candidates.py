@@ -87,7 +87,8 @@ def _judge(claim: BaseModelClaim, record: LineageRecord, params: CandidateParams
     candidates, compared = list(record.of(BaseCandidate)), list(record.of(WeightComparison))
     named = [c for c in compared if _is_named(c.candidate, claim)]
     if named and (named[0].tests or named[0].decision != "not decided"):
-        return _by_weights(claim, named[0], compared, params)
+        claimed = [c for c in record.of(BaseModelClaim) if c is not claim]
+        return _by_weights(claim, named[0], compared, params, claimed)
     evidence = tuple(c.id for c in (*candidates, *compared))
     told = "; ".join([*map(_told, candidates), *map(_compared, compared)])
     words = "no candidate of this name was compared"
@@ -116,19 +117,26 @@ def _by_weights(
     named: WeightComparison,
     compared: Sequence[WeightComparison],
     params: CandidateParams,
+    claimed: Sequence[BaseModelClaim] = (),
 ) -> Result:
-    """FAILED only where another is decided as parent, or independence is established."""
+    """FAILED only where another is decided as parent, or independence is established.
+
+    A merge has several parents: what is nearer is no contradiction where it is ``claimed`` as well.
+    """
     ids = (named.id, *(c.id for c in compared if c.id != named.id))
     actual = "; ".join(_compared(c) for c in (named, *(c for c in compared if c is not named)))
     expected = f"{claim.base}, shown by its weights"
-    if named.decision == "related" and named.parent == "other":
+    both = _merged(claim, named, compared, claimed)
+    if named.decision == "related" and named.parent == "other" and not both:
         return failed(
             claim.id, "another candidate is nearer: what is peculiar to it is in these weights, "
-            "and what is peculiar to the named base model is not",
+            "and what is peculiar to the named base model is not (which of two was first, weights "
+            "do not tell: a model made from this release is no candidate for its base)",
             expected, f"{named.rival}; {actual}", *ids,
         )  # fmt: skip
     if named.decision == "related":
-        words = _related_words(named)
+        words = _related_words(named, compared)
+        words += f"; nearer is {named.rival}, which is claimed as well" if both else ""
         same = [c.candidate for c in compared if c is not named and c.reason and c.change
                 and c.change.kind == "identical"]  # fmt: skip
         words += f"; {same[0]} holds the same weights as this release" if same else ""
@@ -145,12 +153,27 @@ def _by_weights(
     return unproven(claim.id, message, expected, actual, *ids)
 
 
-def _related_words(named: WeightComparison) -> str:
+def _merged(
+    claim: BaseModelClaim, named: WeightComparison, compared: Sequence[WeightComparison],
+    claimed: Sequence[BaseModelClaim],
+) -> bool:  # fmt: skip
+    """Whether the candidate that is nearer than the named one is claimed as another part."""
+    nearer = {c.candidate for c in compared if c.parent == "this"}
+    merge = {c.relation for c in (claim, *claimed)} <= {"merge", None}
+    return merge and any(_is_named(n, c) for n in nearer for c in claimed)
+
+
+def _beside(named: WeightComparison, compared: Sequence[WeightComparison]) -> str:
+    copies = [c.candidate for c in compared if c is not named and c.parent == "this"]
+    return f" with {copies[0]}, which is a copy of it" if copies else ""
+
+
+def _related_words(named: WeightComparison, compared: Sequence[WeightComparison]) -> str:
     words = "the weights share lineage or initialisation with the named base model"
     if named.basis == "empirical":
         words += " (by an empirical test, of relabelled dimensions)"
     if named.parent == "this":
-        return f"{words}, the nearest of {named.candidates} candidates"
+        return f"{words}, the nearest of {named.candidates} candidates{_beside(named, compared)}"
     if named.candidates > 1 and named.duels:
         return f"{words}; which of the related candidates is nearer is not decided"
     return words

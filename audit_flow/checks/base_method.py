@@ -22,6 +22,10 @@ from audit_flow.model import (
 _TRAINED = {"finetune", "continued-pretraining", "adapter"}
 _METHOD = {"method", "training-method", "fine-tuning", "finetuning"}
 _FULL = re.compile(r"\bfull\b", re.IGNORECASE)
+# "LoRA on the full data": who names an adapter claims one, whatever else is full; and what is
+# denied is not claimed, as in "LoRA, not full fine-tuning".
+_DENIED = re.compile(r"\b(?:not?|without|instead of|rather than)\b[^,;.()]*", re.IGNORECASE)
+_ADAPTER = re.compile(r"lora\b|\badapters?\b|\bpeft\b", re.IGNORECASE)
 
 
 class MethodFits:
@@ -113,7 +117,8 @@ def _all_equal(claim: BaseModelClaim, record: LineageRecord) -> tuple[str, ...]:
 
 def _claims_full(claim: TrainingClaim) -> bool:
     name = claim.name.casefold().replace("_", "-").replace(" ", "-")
-    return name in _METHOD and bool(_FULL.search(claim.value))
+    said = _DENIED.sub(" ", claim.value)
+    return name in _METHOD and bool(_FULL.search(said)) and not _ADAPTER.search(said)
 
 
 def _words(change: SampledChange) -> str:

@@ -36,6 +36,9 @@ FINGERPRINTS = "fingerprint"
 """What somebody is trusted with whose signature on fingerprints counts, and what he signs."""
 
 SAME = "it holds the same weights: which is the other's copy, weights do not tell"
+FEW_BITS = "it is stored in few bits, and as near as they can tell: it may be a copy of the release"
+# Relative distance up to which few bits alone can make a copy differ.
+_NEAR = 0.15
 _SUFFIXES = (".sig", ".sigstore.json")
 
 
@@ -168,7 +171,7 @@ def compare_weights(
 
     try:
         judged = judge_lineage(mine, usable)
-        if copies := _copies(candidates, judged):
+        if copies := _copies(candidates, judged, usable):
             rest = {n: s for n, s in usable.items() if n not in copies}
             judged = _without_copies(judged, copies, judge_lineage(mine, rest) if rest else None)
     except (ArithmeticError, ValueError) as error:
@@ -182,20 +185,34 @@ def compare_weights(
     )  # fmt: skip
 
 
-def _copies(candidates: Sequence[Weights | Known], judged: Judged) -> set[str]:
-    """Return what a library holds of the release itself: its copy is not what it was made from."""
+def _copies(
+    candidates: Sequence[Weights | Known], judged: Judged, samples: Mapping[str, Sample]
+) -> dict[str, str]:
+    """Return what a library holds of the release itself, and why: a copy is no parent of it.
+
+    Few bits are as near to the release as to what it was made from; what is published in them was
+    made from something else.
+    """
     searched = {c.name for c in candidates if isinstance(c, Known) and c.searched}
-    return {n for n, c in judged.changes.items() if n in searched and c.kind == "identical"}
+    found = {n: SAME for n, c in judged.changes.items() if n in searched and c.kind == "identical"}
+    few = {
+        n for n in searched & judged.distances.keys()
+        if any(b.quantised for b in samples[n].blocks) and judged.distances[n] < _NEAR
+    }  # fmt: skip
+    return dict.fromkeys(few, FEW_BITS) | found
 
 
-def _without_copies(judged: Judged, copies: set[str], rest: Judged | None) -> Judged:
+def _without_copies(judged: Judged, copies: Mapping[str, str], rest: Judged | None) -> Judged:
     from audit_flow.analysis.lineage.decide import Judged
 
-    told = {n: replace(c, reason=SAME) if n in copies else c for n, c in judged.comparisons.items()}
+    told = {
+        n: replace(c, reason=copies[n]) if n in copies else c
+        for n, c in judged.comparisons.items()
+    }
     if rest is None:
-        return Judged(told, (), None, judged.changes, judged.distances)
+        return Judged(told, (), frozenset(), judged.changes, judged.distances)
     return Judged(
-        {**told, **rest.comparisons}, rest.duels, rest.parent,
+        {**told, **rest.comparisons}, rest.duels, rest.parents,
         {**judged.changes, **rest.changes}, {**judged.distances, **rest.distances},
     )  # fmt: skip
 
@@ -263,7 +280,7 @@ def _fact(
         power=tuple(sorted(found.power.found)) if found.power else (),
         reason=found.reason,
         parent=_parent(candidate.name, found, judged),
-        rival=judged.parent if judged.parent not in {None, candidate.name} else None,
+        rival=_rival(candidate.name, judged),
         duels=tuple(_duel(d, candidate.name) for d in judged.duels
                     if candidate.name in {d.first, d.second}),
         change=SampledChange(**vars(change)) if change else None,
@@ -288,9 +305,16 @@ def _tests(found: Comparison) -> tuple[LineageTest, ...]:
 
 
 def _parent(name: str, found: Comparison, judged: Judged) -> Literal["this", "other", "undecided"]:
-    if judged.parent is None or found.decision != "related":
-        return "undecided"
-    return "this" if judged.parent == name else "other"
+    if name in judged.parents:
+        return "this"
+    met = {n for d in judged.duels for n in (d.first, d.second) if name in {d.first, d.second}}
+    # What could not be held against the parent has not lost to it.
+    lost = found.decision == "related" and met & judged.parents
+    return "other" if lost else "undecided"
+
+
+def _rival(name: str, judged: Judged) -> str | None:
+    return None if name in judged.parents else min(judged.parents, default=None)
 
 
 def _duel(duel: Duel, name: str) -> LineageDuel:

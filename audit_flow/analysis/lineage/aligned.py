@@ -24,6 +24,7 @@ _FEW_BITS = 0.15
 _MOST_COLUMNS = 1024
 _LIKENESS_COLUMNS = 256
 _MOST_ROWS = 256
+_LEAST_ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,9 @@ class Aligned:
 def aligned_blocks(
     suspect: Sample, candidates: Mapping[str, Sample], anchor: str, moved: Recovery | None = None
 ) -> list[Aligned]:
-    """Return what all of the models hold of the same tensors.
+    """Return what the suspect and the candidates hold of the same tensors.
 
+    A candidate that has no such tensor is missing in that block.
     ``anchor`` names the candidate that is surely related; ``moved`` says how the suspect's residual
     dimensions were relabelled, and then only its embeddings are compared.
     """
@@ -107,10 +109,8 @@ def _aligned(
         return None
     best = options[number]
     others = {name: _nearest(sample, block) for name, sample in candidates.items()}
-    kept = {name: b for name, b in others.items() if b is not None}
-    if len(kept) < len(others):
-        return None
-    return _cut(best, {**kept, anchor: block}, moved)
+    kept = {name: b for name, b in others.items() if b is not None and name != anchor}
+    return _cut(best, {anchor: block, **kept}, moved)
 
 
 def _nearest(sample: Sample, block: Block) -> Block | None:
@@ -138,8 +138,14 @@ def _block_likeness(one: Block, other: Block, moved: Recovery | None) -> float:
 
 def _cut(suspect: Block, candidates: Mapping[str, Block], moved: Recovery | None) -> Aligned | None:
     rows = suspect.rows
-    for block in candidates.values():
-        rows = np.intersect1d(rows, block.rows)
+    fitting: dict[str, Block] = {}
+    for name, block in candidates.items():
+        both = np.intersect1d(rows, block.rows)
+        # The first is surely related; one that holds too little of this takes nothing from others.
+        if fitting and (len(both) < _LEAST_ROWS or not _of_a_form(block, candidates, moved)):
+            continue
+        rows, fitting[name] = both, block
+    candidates = fitting
     rows = rows[chosen(len(rows), _MOST_ROWS, 37)]
     mine = suspect.values[np.isin(suspect.rows, rows)]
     theirs = {n: b.values[np.isin(b.rows, rows)] for n, b in candidates.items()}
@@ -148,7 +154,7 @@ def _cut(suspect: Block, candidates: Mapping[str, Block], moved: Recovery | None
         theirs = {n: v[:, moved.theirs] for n, v in theirs.items()}
     mine = mine[:, :_MOST_COLUMNS]
     theirs = {n: v[:, :_MOST_COLUMNS] for n, v in theirs.items()}
-    if any(v.shape != mine.shape for v in theirs.values()) or len(rows) < 8:
+    if any(v.shape != mine.shape for v in theirs.values()) or len(rows) < _LEAST_ROWS:
         return None
     unscaled = _without_scale(mine, theirs)
     if unscaled is None:
@@ -161,6 +167,12 @@ def _cut(suspect: Block, candidates: Mapping[str, Block], moved: Recovery | None
     return Aligned(
         suspect.role, suspect.place, unscaled, theirs, cast, bits, quantised=few, written=written
     )
+
+
+def _of_a_form(block: Block, candidates: Mapping[str, Block], moved: Recovery | None) -> bool:
+    first = next(iter(candidates.values()))
+    wide = min(block.values.shape[1], _MOST_COLUMNS), min(first.values.shape[1], _MOST_COLUMNS)
+    return moved is not None or wide[0] == wide[1]
 
 
 def _without_scale(mine: Floats, candidates: Mapping[str, Floats]) -> Floats | None:

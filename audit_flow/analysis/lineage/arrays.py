@@ -12,6 +12,8 @@ Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+# A table of a billion rows is chosen from without a list of all of them.
+_AT_ONCE = 1 << 20
 FLAT = 1e-5
 """Spread below which a row or column is flat: what centring leaves of it is rounding."""
 
@@ -63,5 +65,14 @@ def chosen(count: int, wanted: int, salt: int) -> Ints:
     """Return at most ``wanted`` of the numbers below ``count``, ascending, always the same."""
     if count <= wanted:
         return np.arange(count, dtype=np.int64)
-    order = np.argsort(mixed(np.arange(count, dtype=np.int64), salt), kind="stable")
-    return np.sort(order[:wanted]).astype(np.int64)
+    numbers, marks = np.zeros(0, np.int64), np.zeros(0, np.uint64)
+    for start in range(0, count, _AT_ONCE):
+        more = np.arange(start, min(count, start + _AT_ONCE), dtype=np.int64)
+        mark = mixed(more, salt)
+        if len(marks) == wanted > 0:
+            near = mark < marks[-1]
+            more, mark = more[near], mark[near]
+        numbers, marks = np.append(numbers, more), np.append(marks, mark)
+        order = np.argsort(marks, kind="stable")[:wanted]
+        numbers, marks = numbers[order], marks[order]
+    return np.sort(numbers)

@@ -14,7 +14,7 @@ from audit_flow.analysis.lineage.exact import Test, combined, exact_tests
 from audit_flow.analysis.lineage.formulas import learned
 from audit_flow.analysis.lineage.memo import forget
 from audit_flow.analysis.lineage.method import Change, change_of
-from audit_flow.analysis.lineage.parent import Duel, decided_parent, distances, tournament
+from audit_flow.analysis.lineage.parent import Duel, decided_parent, distances, same_models, tournament
 from audit_flow.analysis.lineage.sample import Sample
 
 Decision = Literal["related", "not related", "not decided"]
@@ -52,12 +52,13 @@ class Comparison:
 class Judged:
     """All candidates: a comparison each, the duels between related ones, and the parent if decided.
 
+    ``parents`` is empty where none is decided, and holds several where they are copies of one.
     ``changes`` tells how the suspect differs from each related candidate.
     """
 
     comparisons: Mapping[str, Comparison]
     duels: tuple[Duel, ...]
-    parent: str | None
+    parents: frozenset[str]
     changes: Mapping[str, Change]
     distances: Mapping[str, float]
 
@@ -76,12 +77,13 @@ def judge_lineage(suspect: Sample, candidates: Mapping[str, Sample]) -> Judged:
     forget(suspect)
     related = [n for n, c in found.items() if c.decision == "related"]
     if not related:
-        return Judged(found, (), None, {}, {})
+        return Judged(found, (), frozenset(), {}, {})
     blocks = _blocks(suspect, candidates, found, moved, related)
     duels = tournament(blocks, related)
     changes = {n: _change(suspect, n, candidates[n], moved.get(n)) for n in related}
     far = distances(blocks, related) if blocks else {}
-    return Judged(found, duels, decided_parent(duels, related), changes, far)
+    parents = decided_parent(duels, same_models(blocks, related)) or frozenset()
+    return Judged(found, duels, parents, changes, far)
 
 
 def _change(suspect: Sample, name: str, candidate: Sample, moved: Recovery | None) -> Change:
@@ -106,13 +108,15 @@ def _compared(
 ) -> tuple[Comparison, Recovery | None]:
     tests = exact_tests(suspect, candidate)
     log10_p = combined(tests)
-    residual = any(t.log10_p < threshold for t in tests if t.name != "hidden-unit-profiles")
+    residual = any(t.log10_p < threshold for t in tests if t.name in _OF_THE_STREAM)
     if log10_p < threshold and _is_a_part(tests, threshold):
         return Comparison("not decided", "none", tests, log10_p, reason=_ONLY_VECTORS), None
     if log10_p < threshold and residual:
         return Comparison("related", "exact", tests, log10_p), None
     recovery = recovered(suspect, candidate)
     held_out = recovery.held_out if recovery else None
+    if log10_p < threshold and _another_stream(suspect, candidate, held_out):
+        return Comparison("not decided", "none", tests, log10_p, held_out, reason=_ONE_PART), None
     if log10_p < threshold:
         usable = recovery if held_out is not None and held_out > HELD_OUT_RELATED else None
         return Comparison("related", "exact", tests, log10_p, held_out), usable
@@ -121,9 +125,27 @@ def _compared(
     return _silent(suspect, candidate, tests, log10_p, held_out, threshold), None
 
 
+# What survives a relabelling of hidden units; a relabelled or rotated stream survives in inner
+# products of tokens. A frozen tower inside an unrelated model has neither.
+_OF_THE_STREAM = {"embedding-columns", "residual-profiles"}
+_ONE_PART = "hidden units of some layers are the same, and nothing outside them: one part of both"
+
+
+def _another_stream(suspect: Sample, candidate: Sample, held_out: float | None) -> bool:
+    """Whether tokens show that all but some layers are other: not where there are none to ask."""
+    if held_out is None or held_out > HELD_OUT_RELATED:
+        return False
+    gram = gram_likeness(suspect, candidate)
+    return gram is not None and gram < GRAM_RELATIVE
+
+
 _ONLY_VECTORS = (
     "only vectors are the same, and no matrix shows it: a buffer that a formula writes, or one part"
 )
+
+
+# A window and the mean of a data set stand together in models that share nothing else.
+_LEAST_VECTORS = 4
 
 
 def _is_a_part(tests: Sequence[Test], threshold: float) -> bool:
@@ -137,7 +159,7 @@ def _is_a_part(tests: Sequence[Test], threshold: float) -> bool:
         return False
     if others:
         return all(t.log10_p > SILENT for t in others)
-    return equal.hits < max(2, equal.places / 2)
+    return equal.hits < max(_LEAST_VECTORS, equal.places / 2)
 
 
 def _silent(

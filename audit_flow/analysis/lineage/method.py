@@ -18,6 +18,13 @@ Kind = Literal["identical", "low-rank", "full", "unknown"]
 _ROUNDING = 2.5
 """Most error that is taken for rounding: that of two writings, and a margin."""
 
+_DROP = 1.4
+"""How much the singular value below an adapter's rank is smaller, in the median of the matrices.
+
+Under the rounding of bfloat16 the spectrum of a light full fine-tune ends somewhere, too, but not
+abruptly: on the development zoo it fell by at most 1.3 there, an adapter's by 1.5 and mostly 20.
+"""
+
 
 @dataclass(frozen=True)
 class Change:
@@ -44,17 +51,18 @@ def change_of(suspect: Sample, parent: Sample, blocks: Sequence[Aligned], name: 
     blocks = [b for b in blocks if not b.quantised or b.unchanged(name)]
     same = [b.unchanged(name) for b in blocks]
     changed = [b for b, equal_here in zip(blocks, same, strict=True) if not equal_here]
-    ranks = [rank_above_rounding(b.suspect, b.candidates[name], b.bits) for b in changed]
+    seen = [_low_rank(b.suspect, b.candidates[name], b.bits) for b in changed]
     # Adapters leave embeddings alone; a light fine-tune moves the rows of its tokens.
-    low = [r is not None and b.role != "embedding" for r, b in zip(ranks, changed, strict=True)]
+    low = [r is not None and b.role != "embedding" for r, b in zip(seen, changed, strict=True)]
+    ends = [drop for found in seen if found for drop in found[1:]]
     kind: Kind = "unknown"
     if changed and all(low) and 0 < vectors == equal:
-        kind = "low-rank"
+        kind = "low-rank" if np.median(ends) >= _DROP else "unknown"
     elif changed and not all(low):
         kind = "full"
     elif not changed and 0 < vectors == equal and len(blocks) == _matrices(suspect):
         kind = "identical" if _matrices(suspect) == _matrices(parent) else "unknown"
-    rank = max(r or 0 for r in ranks) if kind == "low-rank" else None
+    rank = max(found[0] for found in seen if found) if kind == "low-rank" else None
     return Change(kind, rank, equal, vectors, sum(same), len(same))
 
 
@@ -69,13 +77,21 @@ def rank_above_rounding(suspect: Floats, parent: Floats, bits: int) -> int | Non
     of mantissa adds an error of a known size. Low is at most a third of the smaller side, and must
     hold most of the change: where little but rounding is left to see, nothing is said.
     """
+    found = _low_rank(suspect, parent, bits)
+    return found[0] if found else None
+
+
+def _low_rank(suspect: Floats, parent: Floats, bits: int) -> tuple[int, float] | None:
+    """Return the rank, and how much smaller the singular value below it is."""
     change = (suspect - parent).astype(np.float64)
     values = np.linalg.svd(change, compute_uv=False)
     left = np.append(np.cumsum((values**2)[::-1])[::-1], 0.0)
     rounding = _ROUNDING * _rounding_energy(suspect, bits)
     rank = int(np.argmax(left <= rounding))
     most_of_it = left[rank] <= left[0] / 5
-    return rank if 0 < rank <= min(change.shape) // 3 and most_of_it else None
+    if not 0 < rank <= min(change.shape) // 3 or not most_of_it:
+        return None
+    return rank, float(values[rank - 1] / max(values[rank], 1e-300))
 
 
 def _rounding_energy(values: Floats, bits: int) -> float:

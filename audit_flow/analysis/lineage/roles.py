@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from audit_flow.analysis.lineage.decode import is_readable
 from audit_flow.analysis.lineage.ggml import BLOCKS
@@ -20,6 +21,7 @@ MIN_WIDTH = 16
 MAX_WIDTH = 1 << 20
 _DIGITS = re.compile(r"([0-9]{1,18})")
 _MOST_NUMBERS = 4
+_MOST_ORDERED = 16
 _NUMBER = re.compile(r"(?:^|[._/-])(\d{1,6})(?=$|[._/-])")
 
 
@@ -108,14 +110,17 @@ def _with_layers(tensors: Sequence[Stored]) -> list[Stored]:
 
     The number in ``model.0.encoder`` is no layer where nothing begins with ``model.1``.
     """
-    numbers = [[(m.start(1), int(m[1])) for m in _NUMBER.finditer(t.name)] for t in tensors]
+    numbers = [
+        [(m.start(1), int(m[1])) for m in islice(_NUMBER.finditer(t.name), _MOST_NUMBERS)]
+        for t in tensors
+    ]
     seen: dict[str, set[int]] = {}
     for tensor, places in zip(tensors, numbers, strict=True):
-        for place, number in places[:_MOST_NUMBERS]:
+        for place, number in places:
             seen.setdefault(tensor.name[:place], set()).add(number)
     return [
         replace(tensor, layer=next(
-            (n for place, n in places[:_MOST_NUMBERS] if len(seen[tensor.name[:place]]) > 1), None
+            (n for place, n in places if len(seen[tensor.name[:place]]) > 1), None
         ))
         for tensor, places in zip(tensors, numbers, strict=True)
     ]  # fmt: skip
@@ -124,7 +129,8 @@ def _with_layers(tensors: Sequence[Stored]) -> list[Stored]:
 def _order(tensor: Stored) -> tuple[int, list[tuple[bool, int, str]]]:
     """Order by layer, then by name with numbers as numbers: however the shards are cut."""
     hint = tensor.layer
-    parts = [p for p in _DIGITS.split(tensor.name) if p]
+    # Nobody's names have more numbers than that: behind them, digits are compared as letters.
+    parts = [p for p in _DIGITS.split(tensor.name, maxsplit=_MOST_ORDERED) if p]
     named = [(d := p.isascii() and p.isdecimal(), int(p) if d else 0, p) for p in parts]
     return (hint if hint is not None else -1, named)
 
