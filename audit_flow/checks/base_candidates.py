@@ -126,7 +126,7 @@ def _by_weights(
     ids = (named.id, *(c.id for c in compared if c.id != named.id))
     actual = "; ".join(_compared(c) for c in (named, *(c for c in compared if c is not named)))
     expected = f"{claim.base}, shown by its weights"
-    both = _merged(claim, named, compared, claimed)
+    both = _merged(claim, compared, claimed)
     if named.decision == "related" and named.parent == "other" and not both:
         return failed(
             claim.id, "another candidate is nearer: what is peculiar to it is in these weights, "
@@ -154,9 +154,8 @@ def _by_weights(
 
 
 def _merged(
-    claim: BaseModelClaim, named: WeightComparison, compared: Sequence[WeightComparison],
-    claimed: Sequence[BaseModelClaim],
-) -> bool:  # fmt: skip
+    claim: BaseModelClaim, compared: Sequence[WeightComparison], claimed: Sequence[BaseModelClaim]
+) -> bool:
     """Whether the candidate that is nearer than the named one is claimed as another part."""
     nearer = {c.candidate for c in compared if c.parent == "this"}
     merge = {c.relation for c in (claim, *claimed)} <= {"merge", None}

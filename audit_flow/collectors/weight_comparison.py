@@ -206,8 +206,7 @@ def _without_copies(judged: Judged, copies: Mapping[str, str], rest: Judged | No
     from audit_flow.analysis.lineage.decide import Judged
 
     told = {
-        n: replace(c, reason=copies[n]) if n in copies else c
-        for n, c in judged.comparisons.items()
+        n: replace(c, reason=copies[n]) if n in copies else c for n, c in judged.comparisons.items()
     }
     if rest is None:
         return Judged(told, (), frozenset(), judged.changes, judged.distances)

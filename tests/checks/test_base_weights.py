@@ -143,10 +143,55 @@ def test_the_finding_tells_bound_tests_bytes_and_what_is_missing() -> None:
         assert words in result.actual.replace("0.0 MB of 0.0 MB read", "MB read")
 
 
+MERGES: dict[str, tuple[tuple[Any, ...], tuple[str, str]]] = {
+    "a merge of both": (("merge", "merge"), ("PASSED", "PASSED")),
+    "both, and the card says no relation": ((None, None), ("PASSED", "PASSED")),
+    "fine-tuned of both": (("finetune", "finetune"), ("FAILED", "PASSED")),
+    "merged, and fine-tuned": (("merge", "finetune"), ("FAILED", "PASSED")),
+}
+
+
+@pytest.mark.parametrize("name", MERGES)
+def test_a_merge_has_several_parents(name: str) -> None:
+    relations, expected = MERGES[name]
+    claims = tuple(
+        BaseModelClaim(id=f"base-model:{base}", base=base, relation=relation, source="card")
+        for base, relation in zip(("org/base", "org/other"), relations, strict=True)
+    )
+    evidence = (compared(parent="other", rival="org/other"), OTHER)
+    results = list(BaseCandidates().run(link(Subject(name="it"), claims, evidence),
+                                        CandidateParams()))  # fmt: skip
+    assert tuple(r.outcome.value for r in results) == expected
+    if expected[0] == "PASSED":
+        assert "org/other, which is claimed as well" in results[0].message
+
+
+def test_a_nearer_one_that_nobody_claims_fails_a_merge_too() -> None:
+    third = compared("org/third", parent="this")
+    made = record(compared(parent="other", rival="org/third"), third, relation="merge")
+    (result,) = BaseCandidates().run(made, CandidateParams())
+    assert result.outcome.value == "FAILED"
+
+
 METHODS = {
     "full change": ({}, change("full"), "PASSED"),
     "low rank of a fine-tune": ({}, change("low-rank", 8), "PASSED"),
     "low rank of an adapter": ({"method": "LoRA"}, change("low-rank", 8), "PASSED"),
+    "an adapter, and no full fine-tune": (
+        {"method": "LoRA, not full fine-tuning"},
+        change("low-rank", 8),
+        "PASSED",
+    ),
+    "an adapter on all data": (
+        {"method": "QLoRA on the full dataset"},
+        change("low-rank", 8),
+        "PASSED",
+    ),
+    "full, and no adapter": (
+        {"method": "full fine-tune (no LoRA)"},
+        change("low-rank", 8),
+        "FAILED",
+    ),
     "low rank of a full fine-tune": ({"method": "Full fine-tune"}, change("low-rank", 8), "FAILED"),
     "full change of a full fine-tune": ({"method": "full"}, change("full"), "PASSED"),
     "nothing changed": ({}, change("identical"), "UNPROVEN"),

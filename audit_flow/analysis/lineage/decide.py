@@ -14,7 +14,13 @@ from audit_flow.analysis.lineage.exact import Test, combined, exact_tests
 from audit_flow.analysis.lineage.formulas import learned
 from audit_flow.analysis.lineage.memo import forget
 from audit_flow.analysis.lineage.method import Change, change_of
-from audit_flow.analysis.lineage.parent import Duel, decided_parent, distances, same_models, tournament
+from audit_flow.analysis.lineage.parent import (
+    Duel,
+    decided_parent,
+    distances,
+    same_models,
+    tournament,
+)
 from audit_flow.analysis.lineage.sample import Sample
 
 Decision = Literal["related", "not related", "not decided"]

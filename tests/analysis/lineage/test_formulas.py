@@ -171,3 +171,32 @@ def test_independence_is_not_said_where_nothing_stands_for_the_same(
     for name, weights in (("other", other), ("child", child)):
         found = judge_lineage(sampled(tmp_path / name, weights), {"base": parent})
         assert found.comparisons["base"].decision != "not related", name
+
+
+def test_two_equal_vectors_are_no_relation_where_no_matrix_can_be_asked(tmp_path: Path) -> None:
+    window = BUFFERS["a window"]
+    shapes: Shapes = {f"conv.{n}.weight": (WIDTH, WIDTH) for n in range(4)}
+    one, other = (
+        sampled(tmp_path / str(seed), {
+            **drawn(shapes, seed), "window": window, "mean": BUFFERS["somebody's norm"],
+        })
+        for seed in (1, 2)
+    )  # fmt: skip
+    assert judge_lineage(one, {"it": other}).comparisons["it"].decision != "related"
+
+
+@pytest.mark.parametrize("layers", [2, 4, 6])
+def test_a_frozen_tower_in_both_is_one_part(layers: int, tmp_path: Path) -> None:
+    """Of models whose language parts were trained apart; the tower's layers are of one form."""
+    tower = {
+        n.replace("model.layers", "vision_tower.layers").replace("model.norm", "vision_norm"): v
+        for n, v in drawn(llama(layers=layers), 50).items()
+        if "embed" not in n and "lm_head" not in n
+    }
+    one, other = (
+        sampled(tmp_path / str(seed), {**drawn(SHAPES, seed), **tower}) for seed in (1, 2)
+    )
+    found = judge_lineage(one, {"it": other}).comparisons["it"]
+    assert found.decision != "related"
+    child = sampled(tmp_path / "child", changed({**drawn(SHAPES, 2), **tower}, 0.3, 7))
+    assert judge_lineage(child, {"it": other}).comparisons["it"].decision == "related"

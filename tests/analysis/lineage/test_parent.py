@@ -148,3 +148,75 @@ def test_a_light_fine_tune_is_no_cast_copy(strength: float, dtype: str, tmp_path
     found = judge_lineage(sampled(tmp_path / "it", changed(tuned, 0.1, 5), dtype), candidates)
     # Steps that are finer than bfloat16, or far smaller than the last training, tell nothing.
     assert found.parents in ({"tuned"}, set() if strength < 0.1 else {"tuned"})
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("drift", [0.5, 1.0])
+def test_a_lightly_trained_sibling_is_not_the_parent(
+    seed: int, drift: float, tmp_path: Path
+) -> None:
+    """Any training moves weights in some of the same directions: the light one went less far."""
+    common = changed(FIRST, 1.0, 40 + seed)
+    step = {n: v - FIRST[n] for n, v in common.items()}
+    light, heavy = (
+        changed({n: v + np.float32(far * drift) * step[n] for n, v in FIRST.items()}, far, own)
+        for far, own in ((0.01, 50 + seed), (0.4, 60 + seed))
+    )
+    candidates = {"parent": sampled(tmp_path / "p", FIRST), "light": sampled(tmp_path / "l", light)}
+    found = judge_lineage(sampled(tmp_path / "it", heavy), candidates)
+    assert found.parents <= {"parent"}
+
+
+COPIES: dict[str, Callable[[Weights], tuple[Weights, dict[str, str], str]]] = {
+    "the same file": lambda w: (w, {}, "F32"),
+    "bfloat16": lambda w: (w, {}, "BF16"),
+    "float16": lambda w: (w, {}, "F16"),
+    "8-bit floats": lambda w: (w, {}, "F8_E4M3"),
+    "8-bit integers": lambda w: (*made.stored_int8(w), "F32"),
+}
+
+
+@pytest.mark.parametrize("copy", COPIES)
+@pytest.mark.parametrize("parent", ["first", "second"])
+def test_a_copy_of_the_parent_hides_it_from_nobody(copy: str, parent: str, tmp_path: Path) -> None:
+    source = {"first": FIRST, "second": SECOND}
+    weights, dtypes, dtype = COPIES[copy](source[parent])
+    candidates = {n: sampled(tmp_path / n, w) for n, w in source.items()}
+    candidates["copy"] = sampled(tmp_path / "copy", weights, dtype, **dtypes)
+    found = judge_lineage(sampled(tmp_path / "it", changed(source[parent], 0.1, 5)), candidates)
+    assert parent in found.parents <= {parent, "copy"}
+
+
+def test_few_bits_join_no_two_models(tmp_path: Path) -> None:
+    """A coarse copy of one is near both: it stands beside the nearest, and they stay apart."""
+    near = changed(FIRST, 0.05, 3)
+    weights, dtypes = made.stored_int8(near)
+    candidates = {
+        "first": sampled(tmp_path / "a", FIRST),
+        "near": sampled(tmp_path / "b", near),
+        "coarse": sampled(tmp_path / "c", weights, **dtypes),
+    }
+    found = judge_lineage(sampled(tmp_path / "it", changed(near, 0.05, 5)), candidates)
+    assert "near" in found.parents
+    assert "first" not in found.parents
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(("decay", "size"), [(0.6, 12), (0.7, 16), (0.85, 24), (1.0, 32)])
+def test_a_light_full_fine_tune_in_bfloat16_has_no_rank(
+    seed: int, decay: float, size: float, tmp_path: Path
+) -> None:
+    """Its spectrum goes down into the rounding, and ends nowhere."""
+    rng = np.random.default_rng(seed)
+    base = {n: bf16(v) for n, v in FIRST.items()}
+    tuned = dict(base)
+    for name in (n for n in base if "gate_proj" in n):
+        values, count = base[name], min(base[name].shape)
+        rows, columns = (np.linalg.qr(rng.standard_normal((n, n)))[0] for n in values.shape)
+        sizes = size * 2.0**-9 * np.linalg.norm(values) / np.sqrt(count)
+        spectrum = sizes * (1.0 + np.arange(count)) ** -decay
+        step = (rows[:, :count] * spectrum) @ columns[:, :count].T
+        tuned[name] = bf16((values + step).astype(np.float32))
+    parent = {"base": sampled(tmp_path / "base", base, "BF16")}
+    found = judge_lineage(sampled(tmp_path / "it", tuned, "BF16"), parent).changes["base"]
+    assert found.kind in {"full", "unknown"}

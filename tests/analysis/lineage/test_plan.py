@@ -1,10 +1,13 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audit_flow.analysis.lineage import arrays
 from audit_flow.analysis.lineage.plan import sampling_plan
-from audit_flow.analysis.lineage.roles import layout_of
+from audit_flow.analysis.lineage.roles import Stored, layout_of
 from tests.lineage_models import llama, planned_bytes, stored
 
 LARGE = {
@@ -55,3 +58,36 @@ def test_a_model_with_a_longer_vocabulary_shares_most_sampled_rows() -> None:
 
 def test_rows_too_long_for_the_budget_are_left_out() -> None:
     assert planned_bytes({"a": (1 << 19, 1 << 30), "n": (1 << 19,)}) <= 18_000_000
+
+
+@given(
+    count=st.integers(0, 5000), wanted=st.integers(0, 700), salt=st.integers(0, 50),
+    at_once=st.integers(1, 900),
+)  # fmt: skip
+@settings(max_examples=200, deadline=None)
+def test_rows_are_those_of_the_least_marks_in_however_many_pieces(
+    count: int, wanted: int, salt: int, at_once: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arrays, "_AT_ONCE", at_once)
+        found = arrays.chosen(count, wanted, salt)
+    numbers = np.arange(count, dtype=np.int64)
+    least = np.argsort(arrays.mixed(numbers, salt), kind="stable")[:wanted]
+    assert found.tolist() == (numbers if count <= wanted else np.sort(least)).tolist()
+
+
+@pytest.mark.parametrize("names", ["long", "many numbers"])
+def test_names_and_rows_of_any_size_take_little_memory(names: str) -> None:
+    """They come out of headers that a stranger wrote."""
+    text = ("." + "1." * 500_000) if names == "many numbers" else "a" * 1_000_000
+    tensors = [
+        Stored(f"{n}{text}", "BF16", (2**26, 16), "model.safetensors", 0, 2**31) for n in range(20)
+    ]
+    tracemalloc.start()
+    try:
+        sampling_plan(layout_of(tensors))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # Beside the names, which were there before.
+    assert most < 150_000_000
