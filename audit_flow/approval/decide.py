@@ -50,7 +50,9 @@ def decide(
         raise _changed(asked.decided, of_now)
     # Step 2: no newer audit of the release has other digests.
     if newest is not None and newest != of_now:
-        raise _changed(of_now, newest)
+        raise _changed(
+            of_now, newest, "which has changed since: a newer audit has replaced this one"
+        )
     # Step 3: only PASSED can be approved; an exception is a waiver, never a click.
     if asked.decision == "approve" and current.outcome != "PASSED":
         raise ApprovalError(
@@ -62,12 +64,14 @@ def decide(
 
     # Step 4: under the history's lock, nobody has decided since the reviewer looked.
     def judge(entries: tuple[Entry, ...]) -> Review:
-        seen = standing(entries, of_now).seen
-        if seen != asked.seen:
+        found = standing(entries, of_now)
+        if found.seen != asked.seen:
+            about = [e.review.reviewer for e in entries if e.review.decided == of_now]
+            who = "you yourself have" if about[-1:] == [reviewer] else "somebody else has"
             raise StaleDecision(
-                "somebody else has decided on these digests meanwhile",
+                f"{who} decided on these digests since the form was opened",
                 expected="a decision by one who has seen all earlier ones",
-                remedy="Read the new review and decide again",
+                remedy="Read the new review, and decide again if there is more to say",
             )
         return review
 
@@ -102,7 +106,7 @@ def _review(asked: Asked, reviewer: str, current: Verdict, now: dt.datetime | No
         ) from error
 
 
-def _changed(was: Decided, now: Decided) -> StaleDecision:
+def _changed(was: Decided, now: Decided, why: str = "which has changed since") -> StaleDecision:
     pairs = (
         ("record", was.record_sha256, now.record_sha256),
         ("verdict", was.verdict_sha256, now.verdict_sha256),
@@ -111,7 +115,7 @@ def _changed(was: Decided, now: Decided) -> StaleDecision:
     )
     name, old, new = next(p for p in pairs if p[1] != p[2])
     return StaleDecision(
-        f"a decision on {name} {old or 'without digest'}, which has changed since",
+        f"a decision on {name} {old or 'without digest'}, {why}",
         expected=f"the {name} of the newest audit, {new or 'without digest'}",
         remedy="Look at the newest audit of the release and decide on that one",
     )

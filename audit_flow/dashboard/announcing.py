@@ -36,11 +36,10 @@ class Draft:
 
 def read(text: str, result: AuditResult) -> Draft:
     """Hold a draft against an audit; raises InputError for an empty or an endless one."""
-    if not text.strip() or len(text) > MAX_DRAFT:
-        raise InputError(
-            f"a draft of {len(text):,} characters", expected=f"1 to {MAX_DRAFT:,} characters"
-        )
     plain = text.replace("\r\n", "\n")
+    if not plain.strip() or len(plain) > MAX_DRAFT:
+        got = f"{len(plain):,} characters" if plain.strip() else "no words"
+        raise InputError(f"a draft of {got}", expected=f"1 to {MAX_DRAFT:,} characters of text")
     found = statements(plain)
     if len(found) > MAX_STATEMENTS:
         raise InputError(f"over {MAX_STATEMENTS:,} numbers", expected="a draft for people")

@@ -45,9 +45,11 @@ def error() -> Schema:
 
 def _answers() -> dict[str, Schema]:
     nullable = {"type": ["string", "null"]}
+    newer = _closed({"key": TEXT, "outcome": OUTCOME})
     table = _closed({"table": TEXT, "columns": _TEXTS, "rows": _many(FREE)})
     standing = _closed(
         {"state": {"enum": ["open", "approved", "refused"]}, "seen": TEXT,
+         "superseded": {"type": "boolean"},
          "decided": ref("Decided"), "reviews": _many(ref("Review"))}
     )  # fmt: skip
     return {
@@ -62,7 +64,9 @@ def _answers() -> dict[str, Schema]:
         "Audit": _closed(
             {"schema": {"const": "audit-flow/report/v1"}, "record_sha256": TEXT,
              "verdict_sha256": TEXT, "verdict": FREE, "record": FREE, "key": TEXT,
-             "review": ref("Standing"), "publications": _many(ref("Upload"))}
+             "review": ref("Standing"), "publications": _many(ref("Upload")),
+             "newer": {"anyOf": [newer, {"type": "null"}]},
+             "may_be_announced": {"type": "boolean"}, "announcing": TEXT}
         ),
         "Upload": _upload(),
         "Standing": standing,
@@ -110,6 +114,7 @@ def _statement() -> Schema:
 def _listed(row: Schema) -> Schema:
     more = {
         "open_questions": WHOLE,
+        "superseded": {"type": "boolean"},
         "proof": {"enum": ["proven", "altered", "unread"]},
         "review": {"enum": ["approved", "refused", "none", "altered"]},
     }

@@ -16,6 +16,7 @@ from audit_flow.dashboard.comparing import compare
 from audit_flow.dashboard.library import Audit, Missing
 from audit_flow.dashboard.openapi import document
 from audit_flow.dashboard.site import Site, body_of, site_of, visitor_of
+from audit_flow.dashboard.story import permission
 from audit_flow.dashboard.verifying import Job
 from audit_flow.errors import InputError
 from audit_flow.model import Frozen
@@ -72,6 +73,7 @@ def audits(request: Request) -> Response:
                 {
                     **row.model_dump(mode="json"),
                     "open_questions": row.open_questions,
+                    "superseded": row.run_id in page.superseded,
                     **site.library.told(row),
                 }
                 for row in page.rows
@@ -85,7 +87,13 @@ def audit(request: Request) -> Response:
     site, found = _asked(request)
     data = report_data(found.result)
     uploads = [upload.plain() for upload in site.uploads(found)]
-    more = {"key": found.key, "review": _standing(site, found), "publications": uploads}
+    newer = site.library.newer(found)
+    may = permission(found.result.verdict.outcome, site.library.standing(found), newer is not None)
+    more = {
+        "key": found.key, "review": _standing(site, found), "publications": uploads,
+        "newer": {"key": newer.key, "outcome": newer.outcome} if newer else None,
+        "may_be_announced": may.tone == "pass", "announcing": may.words,
+    }  # fmt: skip
     return _json({**data, **more})
 
 
@@ -194,6 +202,7 @@ def _standing(site: Site, found: Audit) -> dict[str, Any]:
     told = site.library.standing(found)
     return {
         "state": told.state,
+        "superseded": site.library.newer(found) is not None,
         "seen": told.seen,
         "decided": found.decided.plain(),
         "reviews": [review.plain() for review in told.reviews],

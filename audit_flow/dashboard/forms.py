@@ -80,7 +80,8 @@ def asked_in(form: Mapping[str, str]) -> Asked:
         return Asked.model_validate(
             {
                 "decision": form.get("decision", ""),
-                "reason": form.get("reason", ""),
+                # Browsers send a line's end as two characters, and count it as one.
+                "reason": form.get("reason", "").replace("\r\n", "\n"),
                 "decided": digests,
                 "seen": form.get("seen", ""),
             }

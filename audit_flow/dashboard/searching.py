@@ -40,7 +40,10 @@ class Query:
 
 @dataclass(frozen=True)
 class Page:
-    """The rows of one page; ``audits`` says how many audits the release of a row has."""
+    """The rows of one page; ``audits`` says how many audits the release of a row has.
+
+    ``superseded`` are audits that a newer one of the release contradicts.
+    """
 
     rows: tuple[AuditRow, ...]
     found: int
@@ -48,6 +51,7 @@ class Page:
     query: Query
     pages: int
     audits: Mapping[tuple[str, str], int]
+    superseded: frozenset[str] = frozenset()
 
 
 def parse_query(params: Mapping[str, str]) -> Query:
@@ -66,16 +70,30 @@ def parse_query(params: Mapping[str, str]) -> Query:
 def select(rows: Sequence[AuditRow], query: Query, size: int | None = None) -> Page:
     """Return the page that a query asks for; ``rows`` are newest first."""
     counts = Counter(row.release for row in rows)
-    found = [row for row in _shown(rows, query.every) if _fits(row, query)]
+    newest = {row.run_id for row in _newest(rows)}
+    found = [
+        row for row in rows
+        if (query.every or row.run_id in newest or _has_digest(row, query.search))
+        and _fits(row, query)
+    ]  # fmt: skip
     step = size or query.size
     pages = max(-(-len(found) // step), 1)
     first = (min(query.page, pages) - 1) * step
-    return Page(tuple(found[first : first + step]), len(found), len(rows), query, pages, counts)
+    shown = tuple(found[first : first + step])
+    return Page(shown, len(found), len(rows), query, pages, counts, superseded(rows))
 
 
-def _shown(rows: Iterable[AuditRow], every: bool) -> Iterable[AuditRow]:
-    if every:
-        return rows
+def superseded(rows: Iterable[AuditRow]) -> frozenset[str]:
+    """Return the audits in whose place a newer one says something else; newest first."""
+    rows = tuple(rows)
+    said = {row.release: (row.record_sha256, row.verdict_sha256) for row in _newest(rows)}
+    return frozenset(
+        row.run_id for row in rows
+        if said[row.release] != (row.record_sha256, row.verdict_sha256)
+    )  # fmt: skip
+
+
+def _newest(rows: Iterable[AuditRow]) -> Iterable[AuditRow]:
     newest: dict[tuple[str, str], AuditRow] = {}
     for row in rows:
         newest.setdefault(row.release, row)
@@ -91,13 +109,18 @@ def _fits(row: AuditRow, query: Query) -> bool:
 
 
 def _matches(row: AuditRow, search: str) -> bool:
-    digest = _DIGEST.fullmatch(search.lower())
-    digests = (row.record_sha256, row.verdict_sha256, row.policy_sha256, row.weights_sha256,
-               row.run_id)  # fmt: skip
-    if digest and any(known.startswith(digest[1]) for known in digests):
+    if _has_digest(row, search):
         return True
     names = f"{row.name}\n{row.hub_id}\n{row.version}".casefold()
     return all(word in names for word in search.casefold().split())
+
+
+def _has_digest(row: AuditRow, search: str) -> bool:
+    """Whether a search is for a digest of this audit, which an earlier one is found by, too."""
+    digest = _DIGEST.fullmatch(search.lower())
+    digests = (row.record_sha256, row.verdict_sha256, row.policy_sha256, row.weights_sha256,
+               row.run_id)  # fmt: skip
+    return digest is not None and any(known.startswith(digest[1]) for known in digests)
 
 
 def _number(text: str, default: int, most: int) -> int:

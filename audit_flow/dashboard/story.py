@@ -25,14 +25,14 @@ def permission(outcome: str, standing: Standing | None, superseded: bool = False
     if standing is None:
         words = "Nobody can say whether it may be announced: the reviews can't be trusted."
         return Permission("fail", words)
+    if superseded:
+        return Permission("open", "Whether it may be announced, the newer audit decides.")
     if standing.state == "refused":
         return Permission("fail", f"Refused by {_by(standing)}: it must not be announced.")
     if outcome == "FAILED":
         return Permission("fail", "It must not be announced as it is.")
     if outcome != "PASSED":
         return Permission("open", "It can't be announced yet.")
-    if superseded:
-        return Permission("open", "Whether it may be announced, the newer audit decides.")
     if standing.state == "approved":
         return Permission("pass", f"Approved by {_by(standing)}: it may be announced.")
     return Permission("open", "Not yet approved by a reviewer.")

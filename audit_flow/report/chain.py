@@ -44,7 +44,7 @@ _KINDS = (
     _Kind("Training", ("training", "pipeline"), (GpuJob, TrainingConfig, PipelineStage)),
     _Kind("Weights", ("weights", "base-model"), (WeightsDigest,)),
     _Kind("Evaluations", ("evaluations",), (EvalRun,)),
-    _Kind("Claims", (), (ScoreClaim,)),
+    _Kind("Claimed scores", (), (ScoreClaim,)),
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from audit_flow.dashboard.tables import of_audit
 from audit_flow.model import NOTHING_TO_JUDGE, Outcome, Protocol, Sampling
 from audit_flow.report.html import brief
 from audit_flow.report.interface import AuditResult
-from tests.dashboard.served import ANA, Browser, Served, record, serving
+from tests.dashboard.served import ANA, EVA, Browser, Served, record, serving
 from tests.dashboard.story import CLAIM, Audit, bad, good
 from tests.dashboard.test_pages import key_of
 from tests.dashboard.test_reviewing import form_of
@@ -258,3 +259,59 @@ def test_no_verdict_is_said_to_pass_over_an_old_story() -> None:
     recorded, _ = good()
     verdict = verdict_on(recorded, "INCONCLUSIVE", ())
     assert "no answer" in Story(AuditResult(record=recorded, verdict=verdict)).sentence
+
+
+def test_an_earlier_audit_is_found_by_its_digest_and_marked(root: Path) -> None:
+    subject = {"name": "digit-adder", "hub_id": "acme/digit-adder"}
+    first, second = record(root, good(**subject)), record(root, bad(**subject))
+    with serving(root) as running:
+        program = running.program()
+        listed = {a["run_id"]: a for a in program.get("/api/v1/audits?every=1").json["audits"]}
+        assert {k: listed[k]["superseded"] for k in (first, second)} == {first: True, second: False}
+        old = listed[first]
+        for digest in (old["record_sha256"], old["verdict_sha256"][:12], first):
+            found = program.get(f"/api/v1/audits?search={digest}").json
+            assert [a["run_id"] for a in found["audits"]] == [first]
+            assert "superseded by a newer audit" in running.browser().get(f"/?search={digest}").text
+        by_name = program.get("/api/v1/audits?search=digit").json["audits"]
+        assert [a["run_id"] for a in by_name] == [second]
+
+
+def test_the_api_says_what_the_page_says_of_a_superseded_approval(desk: Served, root: Path) -> None:
+    visitor, key = desk.browser(ANA), key_of(desk, "digit-adder")
+    visitor.post(f"/audits/{key}/review", form_of(visitor, key, "approve"))
+    before = visitor.get(f"/api/v1/audits/{key}").json
+    assert (before["may_be_announced"], before["newer"]) == (True, None)
+    assert not before["review"]["superseded"]
+    again = record(root, good(weights_sha256="c" * 64))
+    end = time.monotonic() + 60
+    while (now := visitor.get(f"/api/v1/audits/{key}").json)["newer"] is None:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert now["newer"] == {"key": again, "outcome": "PASSED"}
+    assert (now["may_be_announced"], now["review"]["superseded"]) == (False, True)
+    assert "the newer audit decides" in now["announcing"]
+    page = visitor.get(f"/audits/{key}/review").text
+    assert "decide on that one" in page
+    assert 'name="decision"' not in page
+
+
+@pytest.mark.parametrize("decision", ["approve", "refuse"])
+def test_a_form_that_is_sent_twice_names_nobody_else(desk: Served, decision: str) -> None:
+    visitor, key = desk.browser(ANA), key_of(desk, "digit-adder")
+    form = form_of(visitor, key, decision)
+    assert visitor.post(f"/audits/{key}/review", form).status == 303
+    again = visitor.post(f"/audits/{key}/review", form)
+    assert again.status == 409
+    assert "you yourself have decided" in again.text.casefold()
+    other = desk.browser(EVA)
+    stale = {**form_of(other, key, decision), "seen": form["seen"]}
+    assert "somebody else has decided" in other.post(f"/audits/{key}/review", stale).text.casefold()
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_a_reason_is_as_long_as_the_form_says(desk: Served, ending: str) -> None:
+    visitor, key = desk.browser(ANA), key_of(desk, "digit-adder")
+    reason = ending.join(["x" * 99] * 100)
+    answer = visitor.post(f"/audits/{key}/review", {**form_of(visitor, key), "reason": reason})
+    assert answer.status == 303
