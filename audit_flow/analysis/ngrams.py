@@ -1,7 +1,8 @@
 """Hashes of words and of runs of words, many at a time: lower-case, letters and digits only.
 
 A word is a run of ASCII letters and digits or of bytes of other scripts; everything else only
-separates. Only ASCII is made lower-case. Hashes are polynomials modulo 2^64, mixed; equal runs have
+separates. Bytes are those of a text as ``plain_text`` returns it, which has dealt with the marks
+and the capitals of other scripts. Hashes are polynomials modulo 2^64, mixed; equal runs have
 equal hashes wherever they stand, and what has an equal hash is compared again by its text.
 """
 
@@ -32,12 +33,12 @@ _TABLE = bytes(
 
 
 def words(text: str) -> list[bytes]:
-    """Return the words of a text as they are compared."""
+    """Return the words of a plain text."""
     return _WORD.findall(text.encode("utf-8", "surrogatepass").lower())
 
 
 def spelled(text: bytes) -> bytes:
-    """Return the words of a text with one space between them and one at either end."""
+    """Return the words of a plain text with one space between them and one at either end."""
     return b" " + b" ".join(_WORD.findall(text.lower())) + b" "
 
 

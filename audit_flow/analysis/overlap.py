@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audit_flow.analysis.ngrams import MAX_BLOCK, runs, spelled, tokens, words
+from audit_flow.analysis.plain_text import readings
 from audit_flow.analysis.short_items import MAX_SHARED, ShortItems, ShortTexts
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Block:
-    """A part of a text; ``offsets`` are the bytes at which its rows start, ``rows`` their numbers.
+    """A part of a plain text: ``offsets`` are its rows in bytes, ``rows`` their numbers.
 
     ``shorts`` are the texts of its rows, or its lines, for items that are found as a whole.
     """
@@ -156,13 +157,18 @@ class ItemIndex:
 
     def _holds(self, owner: int, shown: bytes) -> bool:
         """Say whether an item really has these words: hashes may be equal by chance."""
-        texts = self.items[owner].texts
+        texts = (plain for text in self.items[owner].texts for plain in readings(text))
         return any(shown in spelled(t.encode("utf-8", "surrogatepass")) for t in texts)
 
 
 def _runs_of(item: Item) -> list[tuple[int, bytes]]:
     """Return which runs of words an item is known by; none for a short one."""
-    fields = [w for w in map(words, item.texts) if w]
+    fields = [readings(text) for text in item.texts]
+    ways = [[words(each[way]) for each in fields] for way in (0, -1)]
+    return list(dict.fromkeys(run for way in ways for run in _runs_of_fields(way)))
+
+
+def _runs_of_fields(fields: list[list[bytes]]) -> list[tuple[int, bytes]]:
     long = [(LONGEST, _clipped(w)) for w in fields if len(w) >= LONGEST]
     if long:
         return long

@@ -2,7 +2,8 @@
 
 An item is found where question and answer are together all of a text, a line or a row, or where
 the question is all of a text and its answer stands in a text near it, also in a sentence. Spaces,
-capitals, marks at either end, "1160.0" for "1160" and words such as "Q:" make no difference.
+capitals, marks at either end, "1160.0" for "1160", words such as "Q:" and how quotes, dashes and
+accents are written make no difference.
 
 A question of a few characters ("2+2=") stands in many a table: its answer must be all of one of
 the next two texts. What more than ten items share is a template, and shows nothing.
@@ -14,6 +15,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+
+from audit_flow.analysis.plain_text import legible
 
 MAX_SHARED = 10
 # Shorter questions and answers stand in any text: a row "1" or "yes" shows nothing.
@@ -83,7 +86,8 @@ class ShortItems:
         self._whole: dict[str, list[int]] = {}
         self._asked: dict[str, _Asked] = {}
         pairs: dict[tuple[str, str], list[tuple[int, str, str]]] = {}
-        for item in items:
+        for number, question, answer in items:
+            item = (number, legible(question), legible(answer))
             if _can_be_found(*item[1:]):
                 pairs.setdefault((squeezed(item[1]), _answer(item[2])), []).append(item)
         kept = {pair: same for pair, same in pairs.items() if len(same) <= MAX_SHARED}
@@ -104,6 +108,7 @@ class ShortItems:
 
     def search(self, row: ShortTexts) -> Iterator[tuple[int, int, str]]:
         """Yield each item that stands in a row: its number, the row's or line's, and the words."""
+        row = row._replace(texts=[*map(legible, row.texts)])
         if any(map(self._may_hold, row.texts)):
             yield from self._found(row)
         if not row.lines and 2 < len(row.texts) <= _MAX_JOINED:

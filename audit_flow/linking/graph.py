@@ -7,6 +7,7 @@ from typing import Literal
 
 from audit_flow.analysis.matching import matching_runs
 from audit_flow.analysis.weight_names import is_weight_file
+from audit_flow.linking.data_asked import undeclared_data
 from audit_flow.linking.facts import (
     Facts,
     around,
@@ -15,13 +16,12 @@ from audit_flow.linking.facts import (
     named_as,
 )
 from audit_flow.linking.job_files import (
-    is_declared,
     is_input,
     new_gap,
     read_by_job,
     undeclared_inputs,
 )
-from audit_flow.linking.ledger import ledger_gaps, looks_like_data
+from audit_flow.linking.ledger import ledger_gaps
 from audit_flow.model import (
     Claim,
     DatasetDigest,
@@ -125,17 +125,7 @@ def _training(facts: Facts) -> Iterator[Link | Gap]:
             data.id,
             contradicted=True,
         )
-    for stage in facts.training_stages:
-        for dep in stage.deps:
-            if looks_like_data(dep.path, facts) and not is_declared(dep.path, declared.datasets):
-                yield new_gap(
-                    "dataset-undeclared",
-                    "datasets",
-                    dep.path,
-                    "every dataset that the job used, declared",
-                    f"stage {stage.name} used it and the manifest does not name it",
-                    stage.id,
-                )
+    yield from undeclared_data(facts)
 
 
 def _inputs(

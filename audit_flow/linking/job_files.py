@@ -8,7 +8,7 @@ from typing import Literal
 from audit_flow.linking.facts import Facts, FileDigest, inside
 from audit_flow.model import Gap, GapTopic, GpuJob, Link, StageFile, sha256
 
-_DATA = (".jsonl", ".ndjson", ".parquet", ".csv", ".tsv", ".arrow", ".npy", ".zst")
+DATA = (".jsonl", ".ndjson", ".parquet", ".csv", ".tsv", ".arrow", ".npy", ".zst")
 
 
 def new_gap(
@@ -78,7 +78,7 @@ def undeclared_inputs(facts: Facts) -> Iterator[Gap]:
     for job in facts.jobs:
         for entry in job.inputs:
             held = any(_same(entry, f) for f in known)
-            data = entry.path.casefold().endswith(_DATA)
+            data = entry.path.casefold().endswith(DATA)
             if data and not held and not is_declared(entry.path, facts.declared.datasets):
                 yield new_gap(
                     "dataset-undeclared",

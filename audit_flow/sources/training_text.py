@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import orjson
 
+from audit_flow.analysis.plain_text import byte_readings, readings
 from audit_flow.errors import EvidenceError
 from audit_flow.sources.columnar_rows import COLUMNAR, columnar_rows
 from audit_flow.sources.folder import MIB
@@ -157,7 +158,8 @@ def _from_rows(source: SourceFile, rows: Iterator[tuple[int, Any]], short: bool)
         texts = list(_texts(row))
         unsearched.deep += None in texts
         unsearched.tokens += _is_tokens(row)
-        data = "\n".join(filter(None, texts)).encode("utf-8", "surrogatepass")
+        plain = readings("\n".join(filter(None, texts)))
+        data = "\n".join(plain).encode("utf-8", "surrogatepass")
         for start in range(0, max(1, len(data)), BLOCK - OVERLAP):
             part = data[start : start + BLOCK]
             if filling.size and filling.size + len(part) > BLOCK:
@@ -213,17 +215,26 @@ def _from_text(source: SourceFile, stream: IO[bytes], short: bool) -> Iterator[B
                 "no text", expected="text, JSON Lines, Parquet or Arrow", where=source.path
             )
         first = False
-        filling, whole = _Filling(source.path), tail + data
-        line_row = row - tail.count(b"\n")
-        for number, line in enumerate(whole.split(b"\n"), start=line_row):
-            filling.add(number, line)
+        whole = tail + data
+        yield from _plain_blocks(source, row - tail.count(b"\n"), whole)
         if short:
-            filling.shorts += lines.take(data)
+            yield _Filling(source.path, shorts=list(lines.take(data))).block()
         row += data.count(b"\n")
         tail = whole[-OVERLAP:]
         # A word that is cut in two would be another word.
         tail = tail[tail.find(b" ") + 1 :] if b" " in tail else tail
-        yield filling.block()
     if short:
         rest = _Filling(source.path, shorts=list(lines.rest()))
         yield rest.block()
+
+
+def _plain_blocks(source: SourceFile, row: int, whole: bytes) -> Iterator[Block]:
+    """Yield a part of a text, which starts in a row, as its words are compared."""
+    for plain in byte_readings(whole):
+        # Letters may need more bytes in lower-case than they had.
+        for start in range(0, max(1, len(plain) - OVERLAP), BLOCK - OVERLAP):
+            filling, first = _Filling(source.path), row + plain.count(b"\n", 0, start)
+            part = plain[start : start + BLOCK]
+            for number, line in enumerate(part.split(b"\n"), start=first):
+                filling.add(number, line)
+            yield filling.block()

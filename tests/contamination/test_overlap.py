@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from audit_flow.analysis.ngrams import runs, tokens, words
 from audit_flow.analysis.overlap import Item, ItemIndex
+from audit_flow.analysis.plain_text import readings
 from audit_flow.sources.folder import Folder
 from audit_flow.sources.source_file import SourceFile
 from audit_flow.sources.training_text import BLOCK, text_blocks
@@ -23,6 +24,7 @@ texts = st.text(st.characters(codec="utf-8"), max_size=300)
 
 @given(texts)
 def test_words_and_hashed_words_are_the_same(text: str) -> None:
+    (text, *_) = readings(text)
     raw = text.encode()
     found = tokens(raw)
     spans = [raw[a:b].lower() for a, b in zip(found.starts, found.ends, strict=True)]
