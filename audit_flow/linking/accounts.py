@@ -41,6 +41,18 @@ def at_once(accounts: tuple[GpuJob, ...], field: str) -> int:
     return max(sums, default=0)
 
 
+def given_gpus(accounts: tuple[GpuJob, ...]) -> int | None:
+    """Return the most GPUs that a job can have had at one time; None where nobody can tell.
+
+    Of a job that was queued again only the GPUs of its last run are known.
+    """
+    if not accounts or any(j.gpus is None or j.restarts for j in accounts):
+        return None
+    if all(j.started and j.ended for j in accounts):
+        return at_once(accounts, "gpus") or None
+    return sum(j.gpus or 0 for j in accounts) or None
+
+
 def _copies(accounts: tuple[GpuJob, ...]) -> list[list[GpuJob]]:
     found: list[list[GpuJob]] = []
     for job in accounts:
