@@ -76,10 +76,11 @@ def _is_copy(one: GpuJob, other: GpuJob) -> bool:
 def _apart(one: GpuJob, other: GpuJob) -> bool:
     """Say whether these are two runs of a job that was queued again, each in a file of its own."""
     pairs = ((one.ended, other.started), (other.ended, one.started))
-    return any(a and b and _before(a, b) for a, b in pairs)
+    return any(a and b and before(a, b) for a, b in pairs)
 
 
-def _before(one: str, other: str) -> bool:
+def before(one: str, other: str) -> bool:
+    """Say whether one moment is not after another; of two without a zone as if of one zone."""
     between = seconds_between(one, other)
     return surely_before(one, other) if between is None else between >= 0
 
