@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from audit_flow.analysis.compute import close
 from audit_flow.analysis.quantities import real
 from audit_flow.analysis.training_names import facts_of
-from audit_flow.checks import training_plan as plan
 from audit_flow.checks.interface import NoParams, Result, failed, passed, unproven
 from audit_flow.linking import JobGroup, given_gpus, job_groups
+from audit_flow.linking import planned as plan
 from audit_flow.model import (
     BaseModelClaim,
     ClaimKind,

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from audit_flow.analysis.accelerators import find_accelerator
 from audit_flow.analysis.compute import close, most_steps, steps_of_epochs
 from audit_flow.analysis.moments import seconds_between
-from audit_flow.checks import training_plan as plan
 from audit_flow.checks.interface import NoParams, Result, failed, nothing_to_judge, passed, unproven
 from audit_flow.linking import JobGroup, differences, job_groups, used_gpus, used_hours
+from audit_flow.linking import planned as plan
 from audit_flow.model import ClaimKind, Frozen, GpuJob, LineageRecord
 
 # Schedulers count the minutes around a run.

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from audit_flow.checks import training_plan as plan
 from audit_flow.checks.training_agreement import _resources
 from audit_flow.linking import JobGroup
+from audit_flow.linking import planned as plan
 from audit_flow.model import (
     ConfigValue,
     DatasetDigest,

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from audit_flow.analysis.compute import most_steps, run_tokens, steps_of_epochs
 from audit_flow.analysis.quantities import whole
 from audit_flow.analysis.training_names import plain, setting
-from audit_flow.linking import JobGroup, given_gpus
+from audit_flow.linking.accounts import given_gpus
+from audit_flow.linking.jobs import JobGroup
 from audit_flow.model import GpuJob
 
 Difference = tuple[str, str, str]
