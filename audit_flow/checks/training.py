@@ -58,6 +58,8 @@ _MEASURED = {"epochs", "tokens", "gpu-hours"}
 _ROUNDED, _COARSEST = {"tokens", "gpu-hours"}, 0.05
 # What a configuration only plans.
 _PLANNED = {"steps", "epochs"}
+# What a launcher may set otherwise than the configuration: a log knows, where one says it.
+_LAUNCHED = {"world-size", "global-batch-size", "sequence-length"}
 _OF_THE_WHOLE = {"gpus", "gpu-hours"}
 _COUNTED = {"parameters", "params", "number-of-parameters"}
 _GOOD = {"COMPLETED", "COMPLETE", "SUCCEEDED", "FINISHED"}
@@ -212,13 +214,15 @@ def _is_more(one: str, other: str) -> bool:
 def _statements(name: str, record: LineageRecord) -> Iterator[_Said]:
     """Yield where something is said of a name, what, and which evidence says it."""
     key, job = _key(name), _final_job(record)
-    yield from _configured(key, _named(name, key), record, job)
+    logged = list(_logged(_LOGGED.get(key), record, job))
+    if not (logged and key in _LAUNCHED):
+        yield from _configured(key, _named(name, key), record, job)
     if key in _COUNTED:
         yield from _counted(record)
     elif key in _OF_THE_WHOLE:
         yield from _whole_job(key, record, job)
     else:
-        yield from _logged(_LOGGED.get(key), record, job)
+        yield from logged
 
 
 def _named(name: str, key: str) -> Callable[[str], bool]:

@@ -161,11 +161,13 @@ def test_a_completed_job_with_a_failed_step_did_not_end_well() -> None:
     assert outcome(JobFinished(), account("a.txt", state=state)) is Outcome.FAILED
 
 
-def configured(claim: str, value: object, *settings: tuple[str, str]) -> Outcome:
+def configured(
+    claim: str, value: object, *settings: tuple[str, str], logs: tuple[GpuJob, ...] = ()
+) -> Outcome:
     values = tuple(ConfigValue(name=n, value=v) for n, v in settings)
     config = TrainingConfig(id="c", source="train.yaml", trust=Trust.SELF_REPORTED, values=values)
     made = TrainingClaim(id="t", source="release.yaml", name=claim, value=str(value))
-    (result,) = TrainingClaims().run(link(Subject(name="m"), (made,), (config,)), NoParams())
+    (result,) = TrainingClaims().run(link(Subject(name="m"), (made,), (config, *logs)), NoParams())
     return result.outcome
 
 
@@ -189,6 +191,21 @@ def test_a_claim_is_found_in_the_configuration(claim: str, setting: str) -> None
 )  # fmt: skip
 def test_settings_of_something_else_contradict_no_claim(claim: str, setting: str) -> None:
     assert configured(claim, 16, (setting, "8")) is Outcome.UNPROVEN
+
+
+@pytest.mark.parametrize(
+    ("claim", "setting", "field"),
+    [("world-size", "num_processes", "world_size"),
+     ("sequence-length", "max_seq_length", "sequence_length"),
+     ("global-batch-size", "global_batch_size", "global_batch_size")],
+)  # fmt: skip
+def test_a_launcher_may_set_what_the_configuration_says(
+    claim: str, setting: str, field: str
+) -> None:
+    """As in OLMoE's jobs, of 8 configured processes and 32 that ran."""
+    log = job("a.log", "text-log", None, **{field: 32})
+    assert configured(claim, 32, (setting, "8"), logs=(log,)) is Outcome.PASSED
+    assert configured(claim, 8, (setting, "8"), logs=(log,)) is Outcome.FAILED
 
 
 @pytest.mark.parametrize(
