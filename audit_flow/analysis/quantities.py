@@ -66,6 +66,23 @@ def names_count(text: str, count: int) -> bool | None:
     return abs(count - value) < unit * 1.0001
 
 
+def rounds_to(text: str, value: float, most: float) -> bool:
+    """Say whether a figure is a value rounded or cut off to the digits that it is written with.
+
+    Zeros at the end of an integer with a suffix are no digits (110M is 11 of ten million).
+    ``most`` is the largest share by which it may differ however few the digits are.
+    """
+    number, body = scaled(text), text.strip().rstrip("kKmMbBgGtT")
+    if number is None or not re.fullmatch(r"\d+(?:\.\d+)?", body):
+        return False
+    suffix = text.strip()[len(body) :]
+    decimals = len(body.partition(".")[2])
+    zeros = len(body) - len(body.rstrip("0")) if suffix and "." not in body else 0
+    unit = 10.0 ** (zeros - decimals) * (scaled("1" + suffix) or 1.0)
+    fits = abs(value - number) <= unit / 2 or number <= value < number + unit
+    return fits and abs(value - number) <= most * max(value, number)
+
+
 def amount(text: str) -> tuple[float | None, str]:
     """Return the number at the start of a text and the unit after it; ``[N/A]`` has neither."""
     found = _NUMBER.match(text.strip())

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from audit_flow.analysis.compute import close, most_steps
-from audit_flow.analysis.quantities import names_count, real, scaled
+from audit_flow.analysis.quantities import names_count, real, rounds_to, scaled
 from audit_flow.checks.interface import NoParams, Result, failed, nothing_to_judge, passed, unproven
-from audit_flow.linking import JobGroup, at_once, job_groups
+from audit_flow.linking import JobGroup, at_once, job_groups, job_logs
 from audit_flow.model import (
     ClaimKind,
     Frozen,
@@ -27,8 +27,20 @@ _SETTINGS = {
     "steps": ("steps", "max_steps", "num_steps"),
     "learning-rate": ("learning_rate", "lr"),
     "batch-size": ("batch_size", "per_device_train_batch_size", "train_batch_size"),
-    "seed": ("seed",),
-}
+    "seed": ("seed", "random_seed", "global_seed", "manual_seed", "seed_everything"),
+    "global-batch-size": (
+        "global_batch_size", "total_train_batch_size", "global_train_batch_size",
+        "effective_batch_size",
+    ),
+    "world-size": ("world_size", "ddp_world_size", "distributed_world_size"),
+    "sequence-length": (
+        "sequence_length", "max_seq_length", "max_sequence_length", "max_seq_len", "seq_length",
+        "seq_len", "sequence_len", "encoder_seq_length", "context_length", "cutoff_len",
+        "block_size",
+    ),
+}  # fmt: skip
+# Within a section they may speak of something else: of generation, of workers that read data.
+_AT_TOP = {"world-size": ("num_processes",), "sequence-length": ("max_length",)}
 _LOGGED = {
     "epochs": "epochs",
     "steps": "steps",
@@ -42,8 +54,12 @@ _LOGGED = {
 }
 # Measured, not counted: stated with as many digits as the author likes.
 _MEASURED = {"epochs", "tokens", "gpu-hours"}
+# With few digits more than the usual tolerance is honest, and more than this never.
+_ROUNDED, _COARSEST = {"tokens", "gpu-hours"}, 0.05
 # What a configuration only plans.
 _PLANNED = {"steps", "epochs"}
+# What a launcher may set otherwise than the configuration: a log knows, where one says it.
+_LAUNCHED = {"world-size", "global-batch-size", "sequence-length"}
 _OF_THE_WHOLE = {"gpus", "gpu-hours"}
 _COUNTED = {"parameters", "params", "number-of-parameters"}
 _GOOD = {"COMPLETED", "COMPLETE", "SUCCEEDED", "FINISHED"}
@@ -198,31 +214,45 @@ def _is_more(one: str, other: str) -> bool:
 def _statements(name: str, record: LineageRecord) -> Iterator[_Said]:
     """Yield where something is said of a name, what, and which evidence says it."""
     key, job = _key(name), _final_job(record)
-    yield from _configured(key, (name, *_SETTINGS.get(key, ())), record, job)
+    logged = list(_logged(_LOGGED.get(key), record, job))
+    if not (logged and key in _LAUNCHED):
+        yield from _configured(key, _named(name, key), record, job)
     if key in _COUNTED:
         yield from _counted(record)
     elif key in _OF_THE_WHOLE:
         yield from _whole_job(key, record, job)
     else:
-        yield from _logged(_LOGGED.get(key), record, job)
+        yield from logged
+
+
+def _named(name: str, key: str) -> Callable[[str], bool]:
+    """Return whether a setting is the one that a claim is about."""
+    anywhere = {_key(n) for n in (name, *_SETTINGS.get(key, ()))}
+    at_top = anywhere | {_key(n) for n in _AT_TOP.get(key, ())}
+
+    def speaks(setting: str) -> bool:
+        flat = _key(setting)
+        return flat in at_top or flat.rsplit(".", 1)[-1] in anywhere
+
+    return speaks
 
 
 def _configured(
-    key: str, names: tuple[str, ...], record: LineageRecord, job: set[str]
+    key: str, speaks: Callable[[str], bool], record: LineageRecord, job: set[str]
 ) -> Iterator[_Said]:
     planned = key in _PLANNED
     for stage in record.of(PipelineStage):
         for param in stage.params if stage.id in job else ():
-            if param.name.rpartition(":")[2].rsplit(".", 1)[-1] in names:
+            if speaks(param.name.rpartition(":")[2]):
                 yield _Said(f"stage {stage.name}", param.value, stage.id, planned=planned)
     for config in record.of(TrainingConfig):
         for value in config.values if not job or config.source in job else ():
-            if value.name in names or value.name.rsplit(".", 1)[-1] in names:
+            if speaks(value.name):
                 yield _Said(config.source, value.value, config.id, planned=planned)
 
 
 def _logged(field: str | None, record: LineageRecord, job: set[str]) -> Iterator[_Said]:
-    for log in record.of(GpuJob) if field else ():
+    for log in job_logs(record) if field else ():
         logged = getattr(log, field or "") if not job or log.id in job else None
         if logged is not None:
             last = field == "steps" and log.step_interval is not None
@@ -260,7 +290,7 @@ def _watched(claim: TrainingClaim, record: LineageRecord) -> Result | None:
     if group is None or group.watched_hours is None or claimed is None:
         return None
     seen, evidence = f"{group.watched_hours:.6g} watched ({group.about})", group.evidence[0]
-    if close(claimed, group.watched_hours):
+    if _comparison("gpu-hours")(str(group.watched_hours), claim.value):
         return passed(claim.id, "readings agree", claim.value, seen, evidence)
     if claimed < group.watched_hours:
         return failed(claim.id, "readings show more", claim.value, seen, evidence)
@@ -274,7 +304,15 @@ def _key(name: str) -> str:
 def _comparison(key: str) -> Callable[[str, str], bool]:
     if key in _COUNTED:
         return _names
+    if key in _ROUNDED:
+        return lambda known, claimed: _close(known, claimed) or _rounds(known, claimed)
     return _close if key in _MEASURED else _equal
+
+
+def _rounds(known: str, claimed: str) -> bool:
+    """Say whether a claim is what is known, in the few digits that its author wrote."""
+    value = scaled(known)
+    return value is not None and rounds_to(claimed, value, _COARSEST)
 
 
 def _names(counted: str, claimed: str) -> bool:

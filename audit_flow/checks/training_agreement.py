@@ -8,7 +8,8 @@ from audit_flow.analysis.compute import close
 from audit_flow.analysis.quantities import real
 from audit_flow.analysis.training_names import facts_of
 from audit_flow.checks.interface import NoParams, Result, failed, passed, unproven
-from audit_flow.linking import JobGroup, job_groups
+from audit_flow.linking import JobGroup, given_gpus, job_groups
+from audit_flow.linking import planned as plan
 from audit_flow.model import (
     BaseModelClaim,
     ClaimKind,
@@ -48,7 +49,8 @@ class NumbersAgree:
         if not groups:
             yield unproven("training", "there is no job log", "a log of the training job", "none")
         for group in groups:
-            found = [*_settings(group), *_base_model(group, record), *_rows(group)]
+            found = [*_settings(group), *_resources(group), *_base_model(group, record),
+                     *_rows(group)]  # fmt: skip
             yield from _results(group.about, found, *group.evidence)
         weights = [w for w in record.of(WeightsDigest) if w.role == "released"]
         if compared := list(_parameters(record)):
@@ -83,6 +85,25 @@ def _settings(group: JobGroup) -> Iterator[Compared]:
                     name, f"{planned[field]} ({config.source})", f"{value} ({job.source}){note}",
                     _equal(planned[field], value),
                 )  # fmt: skip
+
+
+def _resources(group: JobGroup) -> Iterator[Compared]:
+    """Hold what is configured against the GPUs: processes that share a model see fewer examples."""
+    gpus, where = given_gpus(group.accounts), ", ".join(c.source for c in group.configs)
+    for count in plan.stated(group, "world_size") if gpus else ():
+        wanted = f"at most {gpus} GPUs ({group.accounts[0].source})"
+        yield "number of processes", wanted, f"{count} ({where})", count <= (gpus or 0)
+    most = plan.most_product(group)
+    lengths = plan.stated(group, "sequence_length")
+    for batch in plan.stated(group, "global_batch_size") if most else ():
+        # Some trainers call the tokens of a step its batch.
+        wanted = f"at most {most}, batch of a process × accumulation × processes"
+        yield (
+            "batch size of a step",
+            wanted,
+            f"{batch} ({where})",
+            batch <= (most or 0) or most in [batch / n for n in lengths],
+        )
 
 
 def _product(planned: dict[str, object]) -> float | None:

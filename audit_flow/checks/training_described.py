@@ -8,7 +8,7 @@ from audit_flow.analysis.compute import label_fits, run_tokens
 from audit_flow.analysis.quantities import whole
 from audit_flow.analysis.training_names import facts_of, plain
 from audit_flow.checks.interface import NoParams, Result, failed, nothing_to_judge, passed, unproven
-from audit_flow.linking import JobGroup, at_once, job_groups, used_gpus
+from audit_flow.linking import JobGroup, at_once, before, job_groups, used_gpus
 from audit_flow.model import (
     CheckpointIndex,
     ClaimKind,
@@ -92,9 +92,7 @@ def _described(group: JobGroup) -> Result:
 def _watched(group: JobGroup) -> Iterator[Result]:
     """Readings of little of the job's time, or of GPUs that stood still, show little of it."""
     about, evidence = f"{group.about}: readings", group.evidence
-    spans = [j.elapsed for j in (*group.accounts, *group.trainers) if j.elapsed]
-    length = max(spans, default=0.0)
-    for files in _of_one_node(group.monitors) if length else ():
+    for files, length in _parts(group) if group.monitors else ():
         watched = sum(m.elapsed or 0.0 for m in files)
         if watched < _LEAST_WATCHED * length:
             names = ", ".join(m.source for m in files[:5])
@@ -107,6 +105,26 @@ def _watched(group: JobGroup) -> Iterator[Result]:
     if used < wanted:
         yield unproven(about, "GPUs of the job never did anything", f"{wanted} GPUs in use",
                        f"{used} GPUs in use", *evidence)  # fmt: skip
+
+
+def _parts(group: JobGroup) -> Iterator[tuple[list[GpuJob], float]]:
+    """Yield readings that belong together, and for how long they had to be taken."""
+    runs = [j for j in group.accounts if j.elapsed]
+    length = max((j.elapsed or 0.0 for j in (*runs, *group.trainers)), default=0.0)
+    if any(j.restarts for j in runs):
+        # Nobody says how long each run took, and on which nodes: only that of all together.
+        yield list(group.monitors), length * (at_once(group.accounts, "nodes") or 1)
+        return
+    for files in _of_one_node(group.monitors):
+        # Of several jobs each node had to be watched during its own.
+        own = [j.elapsed or 0.0 for j in runs if any(_at_one_time(j, m) for m in files)]
+        yield files, max(own) if len(runs) > 1 and own else length
+
+
+def _at_one_time(run: GpuJob, monitor: GpuJob) -> bool:
+    """Say whether readings may be of a run: not if they ended before it, or began after it."""
+    pairs = ((monitor.ended, run.started), (run.ended, monitor.started))
+    return not any(a and b and before(a, b) for a, b in pairs)
 
 
 def _of_one_node(monitors: tuple[GpuJob, ...]) -> list[list[GpuJob]]:

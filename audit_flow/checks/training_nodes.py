@@ -36,6 +36,7 @@ class NodesWatched:
 class _Coverage:
     """What a job was given, and what of it was watched; 0 where nobody says.
 
+    ``absent`` are nodes that no file names, and ``unnamed`` how many files may be of any node;
     ``copied`` are files of readings that another file holds as well.
     """
 
@@ -45,11 +46,12 @@ class _Coverage:
     watched: int
     named: bool
     absent: tuple[str, ...]
+    unnamed: int
     copied: tuple[str, ...]
 
     def short(self) -> bool:
         """Say whether something of the job was not watched."""
-        if self.copied or (self.named and self.absent):
+        if self.copied or (self.named and self.absent) or len(self.absent) > self.unnamed:
             return True
         if self.gpus and self.watched:
             return self.watched < self.gpus
@@ -85,6 +87,7 @@ def _coverage(group: JobGroup) -> _Coverage | None:
     )
     if not monitors or not (nodes or gpus):
         return None
+    unnamed = sum(not m.hosts and not _names_any(m.source, given) for m in monitors)
     told = {_short(h) for m in monitors for h in m.hosts}
     seen = told | {_short(h) for h in given if any(_names(m.source, h) for m in monitors)}
     return _Coverage(
@@ -92,11 +95,20 @@ def _coverage(group: JobGroup) -> _Coverage | None:
         gpus=gpus,
         # Readings of several nodes may lie in one file.
         files=max(len(monitors), len(told)),
-        watched=_gpus(monitors) if all(m.gpus for m in monitors) else 0,
+        watched=_gpus(_of_last_run(monitors, group)) if all(m.gpus for m in monitors) else 0,
         named=bool(told),
-        absent=tuple(h for h in given if _short(h) not in seen) if seen else (),
+        absent=tuple(h for h in given if _short(h) not in seen) if seen or not unnamed else (),
+        unnamed=unnamed,
         copied=copied,
     )
+
+
+def _of_last_run(monitors: list[GpuJob], group: JobGroup) -> list[GpuJob]:
+    """Leave out readings of an earlier run of the job: those of other nodes make up for none."""
+    last = max(monitors, key=lambda m: m.ended or "")
+    if not any(j.restarts for j in group.accounts) or last.started is None:
+        return monitors
+    return [m for m in monitors if m.ended is None or m.ended >= last.started]
 
 
 def _gpus(monitors: list[GpuJob]) -> int:
@@ -114,6 +126,13 @@ def _copied(monitors: list[GpuJob]) -> Iterator[str]:
 
 def _short(host: str) -> str:
     return host.casefold().partition(".")[0]
+
+
+def _names_any(path: str, hosts: list[str]) -> bool:
+    """Say whether a path names a host of these, or one that is called like them (node03)."""
+    words = {re.sub(r"\d", r"\\d", re.escape(_short(h))) for h in hosts}
+    flat = path.casefold()
+    return any(re.search(rf"(?<![a-z0-9]){word}(?![a-z0-9])", flat) for word in words)
 
 
 def _names(path: str, host: str) -> bool:

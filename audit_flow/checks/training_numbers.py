@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from audit_flow.analysis.accelerators import find_accelerator
-from audit_flow.analysis.compute import close, most_steps, run_tokens, steps_of_epochs
+from audit_flow.analysis.compute import close, most_steps, steps_of_epochs
 from audit_flow.analysis.moments import seconds_between
 from audit_flow.checks.interface import NoParams, Result, failed, nothing_to_judge, passed, unproven
 from audit_flow.linking import JobGroup, differences, job_groups, used_gpus, used_hours
+from audit_flow.linking import planned as plan
 from audit_flow.model import ClaimKind, Frozen, GpuJob, LineageRecord
 
-_PAIRED = ("dpo", "orpo", "kto", "simpo", "grpo", "ppo", "rlhf", "rloo", "reward", "preference")
-# Trainers write sums of a last, partial batch; schedulers count the minutes around a run.
+# Schedulers count the minutes around a run.
 _SLACK = 1.05
 Difference = tuple[str, str, str]
 
@@ -83,26 +83,6 @@ def _epochs(group: JobGroup) -> Iterator[Difference]:
                 f"examples, {batch} a step",
                 f"{job.steps} steps ({job.source})",
             )
-
-
-def _tokens(group: JobGroup) -> Iterator[Difference]:
-    """Tokens seen are at most those of full sequences; preference training sees two of each."""
-    words = " ".join([group.about, group.stage.command if group.stage else "",
-                      *(c.source for c in group.configs), *(j.name or "" for j in group.jobs),
-                      *(j.source for j in group.jobs)]).casefold()  # fmt: skip
-    if any(word in words for word in _PAIRED):
-        return
-    for job in group.jobs:
-        batch = group.global_batch or group.planned.get("global_batch_size")
-        length = group.first(lambda j: j.sequence_length) or group.planned.get("sequence_length")
-        if job.tokens and job.steps and batch and length:
-            most = run_tokens(most_steps(job.steps, job.step_interval), batch, length)
-            if job.tokens > most * _SLACK:
-                yield (
-                    "tokens",
-                    f"at most {job.steps} × {batch} × {length} = {most:.4g}",
-                    f"{job.tokens} ({job.source})",
-                )
 
 
 def _ends(group: JobGroup) -> Iterator[Difference]:
@@ -241,4 +221,4 @@ def _models(group: JobGroup) -> Iterator[Difference]:
             yield "GPU model", f"{other.name} ({first.source})", f"{chip.name} ({job.source})"
 
 
-_TESTS = (_batches, _epochs, _tokens, _ends, _logs_differ, _machines)
+_TESTS = (_batches, _epochs, plan.tokens, plan.epochs, plan.world, _ends, _logs_differ, _machines)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +15,10 @@ from audit_flow.sources.job_facts import Curve, gpu_job
 from audit_flow.sources.trainer_history import State, contradictions
 
 Row = dict[str, Any]
+# What a trainer writes into every state of one run.
+_SETTINGS = ("max_steps", "num_train_epochs", "logging_steps", "train_batch_size")
+# Enough to tell rows apart, and not too much for a record.
+_DIGITS, _MAX_ROWS = 16, 10_000
 
 
 class TrainerState:
@@ -61,6 +67,7 @@ class TrainerState:
             "flops": state.flops,
             "elapsed": real(last.get("train_runtime")),
             "logged": len(history),
+            "history": _digests(data, history),
         }
         return (gpu_job(source, self.format, sha256, **facts),)
 
@@ -98,6 +105,22 @@ def _curve(history: list[Row]) -> Curve:
         if "loss" in row or "learning_rate" in row:
             curve.add(row.get("step"), row.get("loss"), row.get("learning_rate"))
     return curve
+
+
+def _digests(data: Row, history: list[Row]) -> tuple[str, ...]:
+    """Return a digest of settings and rows up to each row; none of a history that is too long."""
+    if len(history) > _MAX_ROWS:
+        return ()
+    running = hashlib.sha256(_plain({k: data.get(k) for k in _SETTINGS}))
+    found = []
+    for row in history:
+        running.update(_plain(row))
+        found.append(running.hexdigest()[:_DIGITS])
+    return tuple(found)
+
+
+def _plain(row: Row) -> bytes:
+    return json.dumps(row, sort_keys=True, default=str).encode() + b"\n"
 
 
 def _whole(data: Row, key: str, source: SourceFile) -> int | None:

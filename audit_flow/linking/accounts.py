@@ -41,6 +41,18 @@ def at_once(accounts: tuple[GpuJob, ...], field: str) -> int:
     return max(sums, default=0)
 
 
+def given_gpus(accounts: tuple[GpuJob, ...]) -> int | None:
+    """Return the most GPUs that a job can have had at one time; None where nobody can tell.
+
+    Of a job that was queued again only the GPUs of its last run are known.
+    """
+    if not accounts or any(j.gpus is None or j.restarts for j in accounts):
+        return None
+    if all(j.started and j.ended for j in accounts):
+        return at_once(accounts, "gpus") or None
+    return sum(j.gpus or 0 for j in accounts) or None
+
+
 def _copies(accounts: tuple[GpuJob, ...]) -> list[list[GpuJob]]:
     found: list[list[GpuJob]] = []
     for job in accounts:
@@ -64,10 +76,11 @@ def _is_copy(one: GpuJob, other: GpuJob) -> bool:
 def _apart(one: GpuJob, other: GpuJob) -> bool:
     """Say whether these are two runs of a job that was queued again, each in a file of its own."""
     pairs = ((one.ended, other.started), (other.ended, one.started))
-    return any(a and b and _before(a, b) for a, b in pairs)
+    return any(a and b and before(a, b) for a, b in pairs)
 
 
-def _before(one: str, other: str) -> bool:
+def before(one: str, other: str) -> bool:
+    """Say whether one moment is not after another; of two without a zone as if of one zone."""
     between = seconds_between(one, other)
     return surely_before(one, other) if between is None else between >= 0
 

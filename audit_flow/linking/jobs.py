@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from audit_flow.analysis.training_names import facts_of
 from audit_flow.linking.accounts import number, once
+from audit_flow.linking.earlier import job_logs
 from audit_flow.model import DatasetDigest, GpuJob, LineageRecord, PipelineStage, TrainingConfig
 
 V = TypeVar("V")
@@ -146,7 +147,7 @@ def used_hours(job: GpuJob) -> float:
 
 def job_groups(record: LineageRecord) -> tuple[JobGroup, ...]:
     """Return the jobs of a record, each with all logs that an id joins; pure."""
-    jobs = list(record.of(GpuJob))
+    jobs = list(job_logs(record))
     logged = {x.target: x.source for x in record.links if x.relation == "logged"}
     stages = {s.id: s for s in record.of(PipelineStage)}
     final = {x.source for x in record.links if x.relation == "generated"}

@@ -87,9 +87,11 @@ class GpuJob(EvidenceBase):
     Steps and epochs are as reached; losses are the first and last that were logged, ``losses`` how
     many, ``bad_losses`` how many were NaN or infinite. ``samples`` counts readings of a monitor.
     ``idle`` are GPUs that never did anything while they were watched, ``devices`` the ids of those
-    that have one of their own, ``traces`` a digest of what each GPU read. ``step_interval`` is set
-    where ``steps`` is only the last that was logged: so many more may have been done.
-    ``disordered`` says which times of the log contradict each other, ``impossible`` which numbers.
+    that have one of their own, ``traces`` a digest of what each GPU read. ``history`` is a digest
+    of settings and rows up to each row, of a state that is saved while a job runs.
+    ``step_interval`` is set where ``steps`` is only the last that was logged: so many more may have
+    been done. ``disordered`` says which times of the log contradict each other, ``impossible``
+    which numbers.
     """
 
     kind: Literal["gpu-job"] = "gpu-job"
@@ -141,6 +143,7 @@ class GpuJob(EvidenceBase):
     last_loss: Finite | None = None
     losses: Count = 0
     bad_losses: Count = 0
+    history: tuple[ShortText, ...] = ()
     logged: int = 0
     flops: NotNegative | None = None
     parameters: Count | None = None

@@ -26,8 +26,8 @@ _WORD = re.compile(
     r"(?P<value>\d[\d,]*\.?\d*(?:[eE][-+]?\d+)?|nan|inf)(?!\w)",
     re.IGNORECASE,
 )
-# global batch size 8, sequence length 8192 (torchtitan); 8,030,261,248 total parameters
-_PLAIN = re.compile(r"^(?P<name>[A-Za-z][A-Za-z _-]{1,80}?)\s+(?P<value>\d[\d,.]*[KMB]?)$")
+# global batch size 8, total steps 2000 (warmup 200). (torchtitan); 8,030,261,248 total parameters
+_PLAIN = re.compile(r"^(?P<name>[A-Za-z][A-Za-z _-]{1,80}?)\s+(?P<value>\d[\d,.]*[KMB]?)(?: \.)?$")
 _COUNTED = re.compile(r"(?P<value>\d[\d,]{6,}) (?P<name>total parameters|trainable parameters)")
 _SEED = re.compile(r"\b(?P<name>seed) set to (?P<value>\d+)", re.IGNORECASE)
 _OF = re.compile(r"\b(?:iteration|step|iter|epoch)s?\s*[:=\[]?\s*(\d+)\s*/\s*(\d+)", re.IGNORECASE)

@@ -11,7 +11,16 @@ from audit_flow.checks.training import JobFinished, TrainingClaims
 from audit_flow.checks.training_described import JobDescribed
 from audit_flow.checks.training_numbers import NumbersPossible
 from audit_flow.linking import job_groups, link
-from audit_flow.model import GpuJob, Outcome, Subject, TrainingClaim, Trust, sha256_hex
+from audit_flow.model import (
+    ConfigValue,
+    GpuJob,
+    Outcome,
+    Subject,
+    TrainingClaim,
+    TrainingConfig,
+    Trust,
+    sha256_hex,
+)
 
 
 def job(source: str, form: str = "slurm-sacct", number: str | None = "31", **facts: Any) -> GpuJob:
@@ -150,3 +159,102 @@ def test_tasks_that_never_began_did_not_end_badly() -> None:
 def test_a_completed_job_with_a_failed_step_did_not_end_well() -> None:
     state = "COMPLETED with a step FAILED (31.0)"
     assert outcome(JobFinished(), account("a.txt", state=state)) is Outcome.FAILED
+
+
+def configured(
+    claim: str, value: object, *settings: tuple[str, str], logs: tuple[GpuJob, ...] = ()
+) -> Outcome:
+    values = tuple(ConfigValue(name=n, value=v) for n, v in settings)
+    config = TrainingConfig(id="c", source="train.yaml", trust=Trust.SELF_REPORTED, values=values)
+    made = TrainingClaim(id="t", source="release.yaml", name=claim, value=str(value))
+    (result,) = TrainingClaims().run(link(Subject(name="m"), (made,), (config, *logs)), NoParams())
+    return result.outcome
+
+
+@pytest.mark.parametrize(
+    ("claim", "setting"),
+    [("world-size", "world_size"), ("world_size", "trainer.world_size"),
+     ("world-size", "num_processes"), ("sequence-length", "max_seq_length"),
+     ("Sequence Length", "data.seq_length"), ("sequence-length", "max_length"),
+     ("global-batch-size", "global_batch_size"), ("seed", "seed_everything"),
+     ("warmup-steps", "optim.warmup_steps"), ("batch-size", "per_device_train_batch_size")],
+)  # fmt: skip
+def test_a_claim_is_found_in_the_configuration(claim: str, setting: str) -> None:
+    assert configured(claim, 16, ("lr", "0.1"), (setting, "16")) is Outcome.PASSED
+    assert configured(claim, 16, (setting, "8")) is Outcome.FAILED
+
+
+@pytest.mark.parametrize(
+    ("claim", "setting"),
+    [("world-size", "num_gpus"), ("world-size", "data.num_processes"), ("seed", "data_seed"),
+     ("sequence-length", "generation.max_length"), ("global-batch-size", "total_batch_size")],
+)  # fmt: skip
+def test_settings_of_something_else_contradict_no_claim(claim: str, setting: str) -> None:
+    assert configured(claim, 16, (setting, "8")) is Outcome.UNPROVEN
+
+
+@pytest.mark.parametrize(
+    ("claim", "setting", "field"),
+    [("world-size", "num_processes", "world_size"),
+     ("sequence-length", "max_seq_length", "sequence_length"),
+     ("global-batch-size", "global_batch_size", "global_batch_size")],
+)  # fmt: skip
+def test_a_launcher_may_set_what_the_configuration_says(
+    claim: str, setting: str, field: str
+) -> None:
+    """As in OLMoE's jobs, of 8 configured processes and 32 that ran."""
+    log = job("a.log", "text-log", None, **{field: 32})
+    assert configured(claim, 32, (setting, "8"), logs=(log,)) is Outcome.PASSED
+    assert configured(claim, 8, (setting, "8"), logs=(log,)) is Outcome.FAILED
+
+
+@pytest.mark.parametrize(
+    ("known", "claimed", "expected"),
+    [(114_688_000, "110M", Outcome.PASSED), (114_688_000, "115M", Outcome.PASSED),
+     (114_688_000, "114.6M", Outcome.PASSED), (114_688_000, "114688000", Outcome.PASSED),
+     (114_688_000, "0.11B", Outcome.PASSED), (114_688_000, "100M", Outcome.FAILED),
+     (114_688_000, "120M", Outcome.FAILED), (114_688_000, "0.1B", Outcome.FAILED),
+     (114_688_000, "110000000", Outcome.FAILED), (114_688_000, "119M", Outcome.FAILED),
+     (114_688_000, "229M", Outcome.FAILED), (1_960_000_000, "1.9B", Outcome.PASSED)],
+)  # fmt: skip
+def test_tokens_may_be_rounded_to_the_digits_that_are_written(
+    known: int, claimed: str, expected: Outcome
+) -> None:
+    state = job("state.json", "hf-trainer-state", steps=9, tokens=known)
+    assert outcome(TrainingClaims(), state, tokens=claimed) is expected
+
+
+@pytest.mark.parametrize(
+    ("known", "claimed", "expected"),
+    [(0.00778, "0.008", Outcome.PASSED), (0.0778, "0.08", Outcome.PASSED),
+     (0.0778, "0.07", Outcome.FAILED), (16, "17", Outcome.FAILED), (16.4, "16", Outcome.PASSED),
+     (16, "1.6K", Outcome.FAILED), (1640, "1.6K", Outcome.PASSED), (16, "10", Outcome.FAILED)],
+)  # fmt: skip
+def test_gpu_hours_may_be_rounded_too(known: float, claimed: str, expected: Outcome) -> None:
+    given = account("a.txt", gpu_hours=known, elapsed=None, gpus=None)
+    assert outcome(TrainingClaims(), given, **{"gpu-hours": claimed}) is expected
+
+
+@pytest.mark.parametrize("length", [60.0, 7200.0])
+def test_a_node_is_watched_during_its_own_run(length: float) -> None:
+    first = account("a.txt", number="31", started="2025-03-01T06:00:00",
+                    ended="2025-03-01T06:10:00", elapsed=600.0)  # fmt: skip
+    second = account("b.txt", number="32")
+    joined = [j.model_copy(update={"job_id": "31"}) for j in (first, second)]
+    early = job("n1.csv", "gpu-monitor", gpus=8, elapsed=min(length, 590.0), devices=("a",),
+                started="2025-03-01T06:00:05", ended="2025-03-01T06:09:55")  # fmt: skip
+    late = job("n2.csv", "gpu-monitor", gpus=8, elapsed=length, devices=("b",),
+               started="2025-03-01T10:00:05", ended="2025-03-01T11:59:55")  # fmt: skip
+    told = [r for r in results(JobDescribed(), *joined, early, late) if "readings" in r.about]
+    assert len(told) == (2 if length == 60 else 0)
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.95, False), (0.1, True)])
+def test_a_requeued_job_is_watched_in_all_of_its_runs(share: float, expected: bool) -> None:
+    given = account("a.txt", restarts=1, nodes=2, elapsed=600.0 + 1800.0)
+    files = [
+        job(f"{node}.csv", "gpu-monitor", gpus=4, elapsed=share * length, devices=(node,))
+        for node, length in (("n1", 600.0), ("n2", 600.0), ("n3", 1800.0), ("n4", 1800.0))
+    ]
+    found = results(JobDescribed(), given, *files)
+    assert any("readings" in r.about for r in found) is expected

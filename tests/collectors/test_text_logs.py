@@ -168,3 +168,11 @@ def test_whatever_the_style_steps_and_losses_come_back(
 def test_no_bytes_break_the_reader(data: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
     with contextlib.suppress(EvidenceError):
         read(tmp_path_factory.mktemp("log") / "a.log", data)
+
+
+@pytest.mark.parametrize("steps", [1, 2000, 123_456])
+def test_planned_steps_before_a_note_in_brackets_are_read(steps: int, tmp_path: Path) -> None:
+    head = "[rank0]:[titan] 2026-05-02 10:02:10,000 - root - INFO - Trainer is initialized with "
+    line = f"{head}sequence length 2048, total steps {steps} (warmup 200)."
+    job = read(tmp_path / "t.log", f"{line}\nstep:  1  loss:  9.1\n")
+    assert (job.max_steps, job.sequence_length) == (steps, 2048)

@@ -101,3 +101,51 @@ def test_without_readings_or_account_there_is_nothing_to_miss() -> None:
     assert outcome(job("sacct.txt", "slurm-sacct", hosts=("n1",), gpus=4)) is Outcome.PASSED
     assert outcome(*by_name(("n1",), 4)) is Outcome.PASSED
     assert outcome() is Outcome.PASSED
+
+
+@pytest.mark.parametrize("watch", [by_name, by_column])
+@pytest.mark.parametrize("requeued", [True, False])
+@pytest.mark.parametrize("seed", range(4))
+def test_nodes_of_an_earlier_run_make_up_for_none(
+    watch: Monitors, requeued: bool, seed: int
+) -> None:
+    """A job was started again on other nodes, in one account or in two."""
+    rng = random.Random(seed)
+    count, each = rng.randrange(2, 6), rng.choice([1, 2, 8])
+    nodes = [f"node{i:02d}" for i in rng.sample(range(100), 2 * count)]
+    before, after = tuple(nodes[:count]), tuple(nodes[count:])
+    last = job("b.txt", "slurm-sacct", hosts=after, nodes=count, gpus=count * each,
+               restarts=1 if requeued else None,
+               started="2025-01-01T00:00:00" if requeued else "2025-01-01T02:00:00",
+               ended="2025-01-01T03:00:00")  # fmt: skip
+    first = job("a.txt", "slurm-sacct", hosts=before, nodes=count, gpus=count * each,
+                started="2025-01-01T00:00:00", ended="2025-01-01T01:00:00")  # fmt: skip
+    accounts = [last] if requeued else [first, last]
+    readings = watch((*before, *after), each)
+    early, late = readings[:count], readings[count:]
+    assert outcome(*accounts, *early, *late) is Outcome.PASSED
+    for missing in late:
+        left = [m for m in late if m is not missing]
+        assert outcome(*accounts, *early, *left) is Outcome.UNPROVEN
+    assert outcome(*accounts, *early) is Outcome.UNPROVEN
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_readings_without_names_are_told_apart_by_their_times(count: int) -> None:
+    account = job("a.txt", "slurm-sacct", gpus=2 * count, nodes=count, restarts=1)
+    hosts = tuple(f"n{i}" for i in range(count))
+    early = [
+        m.model_copy(update={"id": f"early {m.id}", "sha256": sha256_hex(m.id.encode()),
+                             "started": "2025-01-01T00:00:00", "ended": "2025-01-01T01:00:00"})
+        for m in by_count(hosts, 2)
+    ]  # fmt: skip
+    times = {"started": "2025-01-01T02:00:00", "ended": "2025-01-01T03:00:00"}
+    late = [m.model_copy(update=times) for m in by_count(hosts, 2)]
+    assert outcome(account, *early, *late) is Outcome.PASSED
+    assert outcome(account, *early, *late[1:]) is Outcome.UNPROVEN
+
+
+def test_a_file_of_no_name_may_be_of_any_node() -> None:
+    account = job("a.txt", "slurm-sacct", hosts=("gpu121", "gpu130"), nodes=2, gpus=4)
+    named, unnamed = by_name(("gpu121",), 2), by_count(("x",), 2)
+    assert outcome(account, *named, *unnamed) is Outcome.PASSED
