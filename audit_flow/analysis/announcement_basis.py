@@ -8,31 +8,24 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from audit_flow.analysis.announcement_subject import counts, unclaimed_benchmark
-from audit_flow.analysis.names import benchmark_key
-from audit_flow.model import (
-    Baseline,
-    BaseModelClaim,
-    GpuJob,
-    LineageRecord,
-    ScoreClaim,
-    TrainingClaim,
+from audit_flow.analysis.announcement_names import (
+    FAMILIES,
+    Known,
+    mentions_in,
+    names_of,
+    spans,
+    spans_any,
+    strangers_in,
 )
+from audit_flow.analysis.announcement_scores import denied, of_a_change, said_as_score
+from audit_flow.analysis.announcement_subject import counts, unclaimed_benchmark
+from audit_flow.analysis.announcement_words import FACTOR
+from audit_flow.analysis.names import benchmark_key
+from audit_flow.model import LineageRecord, ScoreClaim
 from audit_flow.model.announcement_facts import Statement
 
 Status = Literal["backed", "contradicted", "unbacked"]
 
-_WORD = re.compile(r"[\w@+#]+(?:[-_.][\w@+#]+)*")
-# A word behind a benchmark's name that makes another benchmark of it.
-_VARIANT = frozenset({"pro", "plus", "redux", "hard", "diamond", "verified", "lite", "xl", "mini"})
-# Models that announcements compare themselves with; only used to see that a number is another's.
-_FAMILIES = re.compile(
-    r"\b(?:meta[- ])?(?:llama|gpt|chatgpt|claude|gemini|gemma|qwen|mistral|mixtral|phi|deepseek"
-    r"|olmo|yi|falcon|command|grok|nemotron|granite|smollm|pythia|kimi|glm|minicpm|dbrx|palm)"
-    r"(?:[- ]?v?\d[\w.]*)?(?:[- ](?:\d+(?:\.\d+)?[BMK]?|instruct|chat|base|preview|mini|pro|turbo"
-    r"|sonnet|opus|haiku|flash|ultra|large|medium|small|nano|r\+?)\b)*|\bo\d(?:-\w+)?\b",
-    re.IGNORECASE,
-)
 _OURS = frozenset({"ours", "our", "this", "model", "claimed", "value", "%"}) | frozenset(
     {"score", "scores", "accuracy", "result", "results", "metric"}
 )
@@ -50,31 +43,6 @@ class Basis:
     claim: str | None = None
 
 
-@dataclass(frozen=True)
-class _Mention:
-    start: int
-    end: int
-    key: str
-
-
-class _Known:
-    """What the record claims, by the names that an announcement may use."""
-
-    def __init__(self, record: LineageRecord) -> None:
-        self.scores: dict[str, list[ScoreClaim]] = {}
-        for claim in record.of(ScoreClaim):
-            for name in {claim.benchmark, claim.protocol.task or claim.benchmark}:
-                self.scores.setdefault(benchmark_key(name), []).append(claim)
-        self.baselines = tuple(record.of(Baseline))
-        self.training = tuple(record.of(TrainingClaim))
-        self.chips = frozenset(j.gpu_model for j in record.of(GpuJob) if j.gpu_model)
-        subject = record.subject
-        bases = [c.base for c in record.of(BaseModelClaim)]
-        self.own = _names([subject.name, subject.hub_id or "", *bases])
-        self.others = _names(b.model for b in self.baselines)
-        self.keys = {*self.scores, *(benchmark_key(b.benchmark) for b in self.baselines)}
-
-
 def bases(statements: Iterable[Statement], record: LineageRecord) -> tuple[Basis, ...]:
     """Hold each statement against the claims of a record, in order.
 
@@ -82,64 +50,30 @@ def bases(statements: Iterable[Statement], record: LineageRecord) -> tuple[Basis
     contradicted when it is about a claimed benchmark and equals none of its claims. Statements
     that only repeat the name of the release or of a named model are left out.
     """
-    known = _Known(record)
+    known = Known(record)
     kept = [s for s in statements if not _is_name(s, known)]
     return tuple(_basis(s, kept, known) for s in kept)
 
 
-def _names(texts: Iterable[str]) -> tuple[str, ...]:
-    """Return the names as people may write them, longest first: whole, and without owner."""
-    found = {part for t in texts if t for part in (t, t.rsplit("/", 1)[-1])}
-    return tuple(sorted({n.casefold() for n in found if len(n) > 2}, key=len, reverse=True))
-
-
-def _loose(name: str) -> str:
-    """Return a pattern that takes any of space, hyphen and underscore for each other."""
-    return r"[\s\-_]+".join(re.escape(p) for p in re.split(r"[\s\-_]+", name) if p)
-
-
-def _spans(context: str, names: Iterable[str]) -> Iterator[tuple[int, int, str]]:
-    for name in names:
-        pattern = _loose(name)
-        for match in re.finditer(rf"(?<![\w]){pattern}(?!\w)", context, re.IGNORECASE):
-            yield match.start(), match.end(), name
-
-
-def _is_name(statement: Statement, known: _Known) -> bool:
+def _is_name(statement: Statement, known: Known) -> bool:
     """Say whether a number is a part of a name: "Llama 3.1 70B" states no score."""
     if statement.kind != "number" or statement.unit == "%":
         return False
-    named = [(s, e) for s, e, _ in _spans(statement.context, (*known.own, *known.others))]
-    named += [m.span() for m in _FAMILIES.finditer(statement.context)]
+    named = [(s, e) for s, e, _ in spans(statement.context, (*known.own, *known.others))]
+    named += [m.span() for m in FAMILIES.finditer(statement.context)]
     named += [
-        (m.start, m.end) for m in _mentions(statement.context, known) if m.end > statement.at + 1
+        (m.start, m.end) for m in mentions_in(statement.context, known) if m.end > statement.at + 1
     ]
     return any(s <= statement.at < e for s, e in named)
 
 
-def _mentions(text: str, known: _Known) -> list[_Mention]:
-    """Return the claimed benchmarks that a text names, the longest name at each place."""
-    words = list(_WORD.finditer(text))
-    found: list[_Mention] = []
-    at = 0
-    while at < len(words):
-        for count in range(min(4, len(words) - at), 0, -1):
-            last = words[at + count - 1]
-            key = benchmark_key(text[words[at].start() : last.end()])
-            after = words[at + count][0].casefold() if at + count < len(words) else ""
-            if key in known.keys and after not in _VARIANT:
-                found.append(_Mention(words[at].start(), last.end(), key))
-                at += count - 1
-                break
-        at += 1
-    return found
-
-
-def _basis(statement: Statement, all_of_them: list[Statement], known: _Known) -> Basis:
+def _basis(statement: Statement, all_of_them: list[Statement], known: Known) -> Basis:
     if statement.kind in {"superlative", "comparison"}:
         return _comparison(statement, known)
     if statement.kind == "difference":
         return _difference(statement, known)
+    if denied(statement):
+        return Basis(statement, "unbacked", "the sentence denies this number")
     benchmark = _benchmark(statement, known)
     other = _other_model(statement, known)
     if other is not None:
@@ -149,18 +83,29 @@ def _basis(statement: Statement, all_of_them: list[Statement], known: _Known) ->
     return _of_anything(statement, known)
 
 
-def _benchmark(statement: Statement, known: _Known) -> str | None:
+def _benchmark(statement: Statement, known: Known) -> str | None:
     """Return the benchmark that a number is about: by its labels, else by its sentence."""
     for label in statement.labels:
-        named = _mentions(label, known)
+        named = mentions_in(label, known)
         if named:
             return named[0].key
-    mentions = [] if statement.labels else _mentions(statement.context, known)
+    mentions = [] if statement.labels else mentions_in(statement.context, known)
+    claimed = any(m.key in known.keys for m in mentions)
     unclaimed: str | None = None
     if statement.unit == "%" or statement.labels:
         unclaimed = unclaimed_benchmark(statement, [m.start for m in mentions])
     if unclaimed is not None and benchmark_key(unclaimed) not in known.keys:
         return benchmark_key(unclaimed)
+    if statement.unit == "%":
+        strange = [
+            m for t in (statement.labels or [statement.context]) for m in strangers_in(t, known)
+        ]
+        if strange and not claimed:
+            return strange[0].key
+        taken = {at for m in mentions for at in range(m.start, m.end)}
+        mentions = sorted(
+            [*mentions, *(m for m in strange if m.start not in taken)], key=lambda m: m.start
+        )
     if statement.labels:
         return None
     before = [m for m in mentions if m.end <= statement.at]
@@ -177,14 +122,14 @@ def _benchmark(statement: Statement, known: _Known) -> str | None:
     return before[-1].key if before else (after[0].key if follows else None)
 
 
-def _other_model(statement: Statement, known: _Known) -> str | None:
+def _other_model(statement: Statement, known: Known) -> str | None:
     """Return the name of the other model that a number belongs to."""
     for label in statement.labels:
         words = {w.casefold() for w in re.findall(r"[\w%]+", label)}
-        if _spans_any(label, known.own) or words <= _OURS or _mentions(label, known):
+        if spans_any(label, known.own) or words <= _OURS or mentions_in(label, known):
             continue
-        named = next((n for _, _, n in _spans(label, known.others)), None)
-        family = _FAMILIES.search(label)
+        named = next((n for _, _, n in spans(label, known.others)), None)
+        family = FAMILIES.search(label)
         if named or family:
             return named or (family[0] if family else None)
     if statement.labels:
@@ -202,23 +147,21 @@ def _other_model(statement: Statement, known: _Known) -> str | None:
     return None
 
 
-def _named_in(text: str, known: _Known) -> Iterator[tuple[str, tuple[int, int, str]]]:
+def _named_in(text: str, known: Known) -> Iterator[tuple[str, tuple[int, int, str]]]:
     side = "before" if text and not text[:1].isspace() and text[-1:].isspace() else "behind"
-    for start, end, name in _spans(text, known.others):
+    for start, end, name in spans(text, known.others):
         yield name, (start, end, side)
-    for match in _FAMILIES.finditer(text):
-        if not any(s <= match.start() < e for s, e, _ in _spans(text, known.own)):
+    for match in FAMILIES.finditer(text):
+        if not any(s <= match.start() < e for s, e, _ in spans(text, known.own)):
             yield match[0], (match.start(), match.end(), side)
 
 
-def _spans_any(text: str, names: Iterable[str]) -> bool:
-    return next(_spans(text, names), None) is not None
-
-
 def _of_benchmark(
-    statement: Statement, key: str, all_of_them: list[Statement], known: _Known
+    statement: Statement, key: str, all_of_them: list[Statement], known: Known
 ) -> Basis:
     claims = known.scores.get(key, [])
+    if statement.unit == "%" and of_a_change(statement):
+        return Basis(statement, "unbacked", "no score, but a change or a share of something")
     for claim in claims:
         if _equals_score(statement, claim):
             return Basis(statement, "backed", f"claims {claim.written()}", claim.id)
@@ -247,7 +190,7 @@ def _like_a_score(statement: Statement, claims: list[ScoreClaim]) -> bool:
     return value != value.to_integral_value() and value <= top
 
 
-def _of_another(statement: Statement, model: str, key: str | None, known: _Known) -> Basis:
+def _of_another(statement: Statement, model: str, key: str | None, known: Known) -> Basis:
     for line in known.baselines:
         if not _same_name(line.model, model) or key not in {None, benchmark_key(line.benchmark)}:
             continue
@@ -265,7 +208,7 @@ def _same_name(one: str, other: str) -> bool:
     return names[0] == names[1]
 
 
-def _of_anything(statement: Statement, known: _Known) -> Basis:
+def _of_anything(statement: Statement, known: Known) -> Basis:
     """Look for the one claim that a number without a benchmark can be."""
     for claim in known.training:
         words = {w[:5] for w in re.findall(r"[a-z]{3,}", claim.name.casefold())}
@@ -276,7 +219,8 @@ def _of_anything(statement: Statement, known: _Known) -> Basis:
     if statement.unit == "%":
         equal = {c.id: c for group in known.scores.values() for c in group}
         scored = [c for c in equal.values() if _equals_score(statement, c)]
-        if len(scored) == 1:
+        metrics = [c.metric for c in scored]
+        if len(scored) == 1 and said_as_score(statement, known.own, metrics):
             return Basis(statement, "backed", f"claims {scored[0].written()}", scored[0].id)
     return Basis(statement, "unbacked", "no claim states this number")
 
@@ -331,12 +275,12 @@ def _equals_text(statement: Statement, text: str) -> bool:
     return abs(claimed - statement.value.scaleb(power)) <= unit / 2
 
 
-def _difference(statement: Statement, known: _Known) -> Basis:
+def _difference(statement: Statement, known: Known) -> Basis:
     """Back "3 points better than X on Y" by the claim and the baseline that it is between."""
-    keys = {m.key for m in _mentions(statement.context, known)}
+    keys = {m.key for m in mentions_in(statement.context, known)}
     for line in known.baselines:
         key = benchmark_key(line.benchmark)
-        if not _spans_any(statement.context, _names([line.model])) or (keys and key not in keys):
+        if not spans_any(statement.context, names_of([line.model])) or (keys and key not in keys):
             continue
         for claim in known.scores.get(key, []):
             shown = _points(claim.value, claim.unit) - _points(line.reported, line.unit)
@@ -349,12 +293,14 @@ def _points(value: Decimal, unit: str | None) -> Decimal:
     return value * 100 if unit == "fraction" else value
 
 
-def _comparison(statement: Statement, known: _Known) -> Basis:
+def _comparison(statement: Statement, known: Known) -> Basis:
     """Back a comparison with a named model on named benchmarks; nothing backs "the best"."""
     if statement.kind == "superlative":
         return Basis(statement, "unbacked", "no claim is about being first")
-    keys = {m.key for m in _mentions(statement.context, known)}
-    named = [b for b in known.baselines if _spans_any(statement.context, _names([b.model]))]
+    if FACTOR.fullmatch(statement.text):
+        return Basis(statement, "unbacked", "no claim is about being so many times better")
+    keys = {m.key for m in mentions_in(statement.context, known)}
+    named = [b for b in known.baselines if spans_any(statement.context, names_of([b.model]))]
     rows = [b for b in named if benchmark_key(b.benchmark) in keys]
     if not keys or {benchmark_key(b.benchmark) for b in rows} != keys:
         return Basis(statement, "unbacked", "no claim and baseline for everything it compares")

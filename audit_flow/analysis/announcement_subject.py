@@ -50,6 +50,26 @@ def _is_benchmark(word: str) -> bool:
     return _UNIT_NAMES.fullmatch(word) is None
 
 
+# Written like benchmarks, and none: tools, formats, ways to train, and general metrics.
+_NO_BENCHMARK = re.compile(
+    r"pytorch|tensorflow|openai|huggingface|github|q?lora|bfloat16|float\d+|vllm|deepspeed|nvidia"
+    r"|safetensors|lm[-_]eval\w*|sota|amd|usd|eur|readme|sft|rlhf|dpo|grpo|mit|yaml|json|csv|dvc"
+    r"|exact_match\w*|acc(?:_norm)?|f1|pass@\d+|top[-_]?\d+|slurm|[a-z]?\d[\d.]*",
+    re.IGNORECASE,
+)
+
+
+def benchmark_like(word: str) -> bool:
+    """Say whether a word is written as names of benchmarks are: add_4digit, TriviaQA, MMLU-Pro."""
+    if _NO_BENCHMARK.fullmatch(word) or _CHIP.match(word) or find_accelerator(word):
+        return False
+    if _UNIT_NAMES.fullmatch(word) or not re.search(r"[^\W\d_]", word):
+        return False
+    if word[0].isdigit():
+        return "_" in word
+    return bool(re.search(r"_|\d|[a-z][A-Z]|[A-Z]{3}|[A-Z]{2,}-|-[A-Z]{2}", word))
+
+
 def counts(statement: Statement, claim: str, chips: Iterable[str]) -> bool:
     """Say whether a number can be of a claim: not of other things, other GPUs or money."""
     if statement.context[: statement.at].rstrip()[-1:] in {"$", "€", "£"}:

@@ -7,7 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from audit_flow.analysis.announcement_words import SPELLED, spelled_value
+from audit_flow.analysis.announcement_words import (
+    COMPARISON,
+    FACTOR,
+    SPELLED,
+    SUPERLATIVE,
+    spelled_value,
+)
 from audit_flow.model.announcement_facts import Statement, StatementKind
 
 MAX_STATEMENTS = 5_000
@@ -30,7 +36,6 @@ _SILENT = re.compile(
             rf"\b\d{{1,2}}(?:st|nd|rd|th)?\s+{_MONTH}(?:\s+\d{{4}})?\b",
             r"(?<![\d.,])(?:19|20)\d{2}(?![\d.,%]|\s*%)",
             r"\b\d+[- ]shots?\b",
-            r"(?-i:\bv\d+(?:\.\d+)*\b)",
             r"\b\d+(?:\.\d+){2,}\b",
         )
     ),
@@ -38,7 +43,8 @@ _SILENT = re.compile(
 )
 _NUMBER = re.compile(
     r"(?<![\w.,/\-–#])"
-    r"(?P<sign>[+−-])?(?P<digits>\d{1,3}(?:,\d{3})+(?![\d])|\d{1,30})(?P<rest>\.\d{1,30})?"
+    r"(?P<sign>[+−-])?(?:(?P<whole>\d{1,3}),(?P<part>\d{3}(?=\s?(?:%|per\s?cent\b))|\d{1,2}(?!\d)"
+    r"|\d{4,30})(?![.,]\d)|(?P<digits>\d{1,3}(?:,\d{3})+(?![\d])|\d{1,30})(?P<rest>\.\d{1,30})?)"
     r"(?:\s?(?P<unit>%|per\s?cent\b|pp\b|points?\b|percentage\s+points?\b|thousand\b|million\b"
     r"|billion\b|trillion\b|[KMBT](?![\w])|[x×](?!\w)))?"
     r"(?!\w|[.,]\d)",
@@ -53,20 +59,6 @@ _AT_LEAST = re.compile(r"(?:over|more than|above|at least|exceed\w*|greater than
 _AT_MOST = re.compile(r"(?:under|less than|below|at most|fewer than|up to|<=?|≤)\s*$", re.I)
 _BY = re.compile(r"\bby\s*$", re.IGNORECASE)
 
-_SUPERLATIVE = re.compile(
-    r"\b(?:best|strongest|top|leading|smartest|fastest|largest|biggest|smallest|cheapest|highest"
-    r"|lowest|greatest|finest|safest|world'?s|state[- ]of[- ]the[- ]art|sota|number one|#1"
-    r"|unmatched|unrivall?ed|unprecedented|unsurpassed|record[- ]breaking|world[- ]class"
-    r"|first(?=\s+(?:open|fully|model|ever|truly|to\b))|most\s+\w+(?=\s+(?:open|model|llm|ai)\b)"
-    r"|breakthrough|second to none|no other)\b|(?<!\w)#1\b|№\s?1\b",
-    re.IGNORECASE,
-)
-_COMPARISON = re.compile(
-    r"\b(?:outperform\w*|beats?|beating|surpass\w*|exceed\w*(?!\s+\d)|better than|superior to"
-    r"|higher than|stronger than|faster than|ahead of|on par with|comparable (?:to|with)|rivals?"
-    r"|rivalling|rivaling|matches|matching|competitive with|tops|crushes|wins? (?:over|against))\b",
-    re.IGNORECASE,
-)
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"”')\]]*\s+(?=[\"“'(\[*_#]*[A-Z0-9])")
 _ORDINAL = re.compile(r"^\s*(?:[-*+>]\s+|#{1,6}\s+)*(?:\d{1,3}[.)]\s+)?")
 _DIVIDER = re.compile(r"^\s*\|?\s*:?-{1,}:?\s*(?:\|\s*:?-{1,}:?\s*)*\|?\s*$")
@@ -192,8 +184,9 @@ def _of_passage(passage: _Passage) -> Iterator[Statement]:
     for match in SPELLED.finditer(passage.text):
         yield _spelled(passage, match)
     patterns: tuple[tuple[re.Pattern[str], StatementKind], ...] = (
-        (_SUPERLATIVE, "superlative"),
-        (_COMPARISON, "comparison"),
+        (SUPERLATIVE, "superlative"),
+        (COMPARISON, "comparison"),
+        (FACTOR, "comparison"),
     )
     for pattern, kind in patterns:
         for match in pattern.finditer(passage.text):
@@ -219,13 +212,20 @@ def _number(passage: _Passage, match: re.Match[str]) -> Statement:
     before = passage.text[max(0, match.start() - 30) : match.start()]
     difference = bool(match["sign"] or unit in {"points", "x"} or _BY.search(before))
     plain = _statement(passage, match, "difference" if difference else "number")
-    digits = match["digits"].replace(",", "") + (match["rest"] or "")
+    digits = _digits(match)
     bound = (
         "at-least" if _AT_LEAST.search(before) else "at-most" if _AT_MOST.search(before) else None
     )
     return plain.model_copy(
         update={"value": Decimal(digits[:40].rstrip(".")), "unit": unit, "bound": bound}
     )
+
+
+def _digits(match: re.Match[str]) -> str:
+    """Return a number as written, with a point: "97,2" is 97.2, "24,000" is thousands."""
+    if match["whole"] is not None:
+        return f"{match['whole']}.{match['part']}"
+    return match["digits"].replace(",", "") + (match["rest"] or "")
 
 
 def _spelled(passage: _Passage, match: re.Match[str]) -> Statement:
