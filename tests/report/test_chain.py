@@ -31,7 +31,7 @@ def test_gaps_and_absences_are_told_apart() -> None:
         "Training": "gap",
         "Weights": "joined",
         "Evaluations": "broken",
-        "Claims": "not joined",
+        "Claimed scores": "not joined",
     }
 
 

@@ -82,6 +82,7 @@ def test_the_same_positions_relate_no_two_models(table: str, tmp_path: Path) -> 
     assert judge_lineage(one, {"one": one}).comparisons["one"].decision == "related"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", TABLES)
 def test_a_child_with_positions_is_still_found(table: str, tmp_path: Path) -> None:
     parent = encoder(1, TABLES[table](1))

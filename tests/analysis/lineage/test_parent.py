@@ -117,6 +117,7 @@ TUNES: dict[str, Callable[[Weights], Weights]] = {
 MIRRORS = [("F32", "BF16"), ("F16", "BF16"), ("F32", "F16")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tune", TUNES)
 @pytest.mark.parametrize(("theirs", "mirrored"), MIRRORS)
 def test_a_cast_copy_of_the_base_is_no_rival(
@@ -176,6 +177,7 @@ COPIES: dict[str, Callable[[Weights], tuple[Weights, dict[str, str], str]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("copy", COPIES)
 @pytest.mark.parametrize("parent", ["first", "second"])
 def test_a_copy_of_the_parent_hides_it_from_nobody(copy: str, parent: str, tmp_path: Path) -> None:
