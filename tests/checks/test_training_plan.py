@@ -171,3 +171,12 @@ def test_a_configured_batch_is_held_against_its_parts(factor: float, expected: b
     assert [same for *_, same in _resources(group(run, state(run), stated))] == [expected]
     in_tokens = config(run, total_batch_size=run.batch * run.length)
     assert [same for *_, same in _resources(group(run, state(run), in_tokens))] == [True]
+
+
+@pytest.mark.parametrize(("model", "expected"), [("mi250x", set()), ("h100", {"processes"})])
+def test_a_card_of_two_dies_has_two_processes(model: str, expected: set[str]) -> None:
+    run = drawn(3)
+    given = account("sacct.txt", gpus=run.gpus, gpu_model=model)
+    twice = config(run, world_size=2 * run.gpus)
+    of = replace(group(run, state(run), twice), jobs=(given, state(run)))
+    assert {what for what, *_ in plan.world(of)} == expected
