@@ -58,7 +58,9 @@ class Known:
         self.chips = frozenset(j.gpu_model for j in record.of(GpuJob) if j.gpu_model)
         subject = record.subject
         bases = [c.base for c in record.of(BaseModelClaim)]
-        self.own = names_of([subject.name, subject.hub_id or "", *bases])
+        own = names_of([subject.name, subject.hub_id or ""])
+        versions = [f"{name} {subject.version}" for name in own if subject.version]
+        self.own = names_of([*own, *versions, *bases])
         self.others = names_of(b.model for b in self.baselines)
         self.keys = {*self.scores, *(benchmark_key(b.benchmark) for b in self.baselines)}
 

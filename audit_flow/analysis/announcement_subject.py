@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from audit_flow.analysis.accelerators import find_accelerator
 from audit_flow.analysis.benchmarks_known import known_benchmark
@@ -59,6 +60,7 @@ _NO_BENCHMARK = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)
 def benchmark_like(word: str) -> bool:
     """Say whether a word is written as names of benchmarks are: add_4digit, TriviaQA, MMLU-Pro."""
     if _NO_BENCHMARK.fullmatch(word) or _CHIP.match(word) or find_accelerator(word):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit_flow.analysis.announcement_basis import Basis, bases
@@ -68,6 +68,7 @@ scores = st.dictionaries(
 
 
 @given(scores, st.sampled_from(SENTENCES))
+@settings(deadline=None)
 def test_claimed_numbers_are_backed_however_they_are_written(
     values: dict[str, str], sentence: str
 ) -> None:
@@ -77,6 +78,7 @@ def test_claimed_numbers_are_backed_however_they_are_written(
 
 
 @given(scores, st.sampled_from(SENTENCES), st.integers(11, 90))
+@settings(deadline=None)
 def test_a_raised_number_contradicts_its_claim(
     values: dict[str, str], sentence: str, tenths: int
 ) -> None:
@@ -88,6 +90,7 @@ def test_a_raised_number_contradicts_its_claim(
 
 
 @given(scores)
+@settings(deadline=None)
 def test_numbers_in_one_sentence_go_to_their_own_benchmarks(values: dict[str, str]) -> None:
     front = ", ".join(f"{v}% on {b}" for b, v in values.items())
     behind = ", ".join(f"{b} {v}%" for b, v in values.items())
@@ -147,6 +150,7 @@ def test_training_numbers_rest_on_training_claims() -> None:
 
 
 @given(st.text(alphabet="0123456789.,%| -\n#abMMLUonGPT4best", max_size=300))
+@settings(deadline=None)
 def test_any_text_is_read(text: str) -> None:
     for basis in read(text, record({"MMLU": "89.9"}, baseline("GPT-4", "MMLU", "86"))):
         said = basis.statement
@@ -205,3 +209,13 @@ def test_a_draft_that_is_no_text_is_the_operators_error(tmp_path: Path) -> None:
     with pytest.raises(AuditFlowError) as error:
         CliRunner().invoke(cli, arguments, standalone_mode=False, catch_exceptions=False)
     assert "no UTF-8" in str(error.value)
+
+
+@pytest.mark.parametrize("version", ["1.0", "2024-09-05", "3"])
+def test_the_releases_version_beside_its_name_is_no_number(version: str) -> None:
+    made = record({"MMLU": "89.9"})
+    versioned = made.model_copy(update={"subject": Subject(name="Reverie 70B", version=version)})
+    assert not read(f"# Reverie-70B {version} is out", versioned)
+    # Another number behind the name is one that somebody states.
+    (found,) = read("# Reverie-70B 4.7 is out", versioned)
+    assert found.status == "unbacked"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit_flow.analysis.announcement_words import SPELLED, spelled_value
@@ -39,6 +39,7 @@ def test_honest_drafts_stay_backed(text: str) -> None:
     assert marks(text) <= {"backed"}, text
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["GSM8K", "MMLU", "TriviaQA", "HumanEval", "FooBench2", "MMLU-Pro"]),
     st.sampled_from(["It scores 87.1% on {b}.", "On add_3digit well, and 87.1% on {b}.",
@@ -49,6 +50,7 @@ def test_a_score_of_another_benchmark_backs_nothing(name: str, sentence: str) ->
 
 
 @given(st.sampled_from(CHIPS), st.sampled_from(["4 {c} GPUs", "4 {c}s", "4 NVIDIA {c} GPUs"]))
+@settings(deadline=None)
 def test_other_gpus_than_the_logs_name_are_not_backed(chip: str, words: str) -> None:
     assert marks(f"Training ran on {words.format(c=chip)}.") == {"unbacked"}
 
