@@ -35,6 +35,7 @@ def found(index: ItemIndex, root: Path, name: str) -> set[int]:
     return set(index.found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_planted_items_are_found_and_no_others(shape: str, name: str, tmp_path: Path) -> None:
@@ -62,6 +63,7 @@ def test_every_item_of_a_long_conversation_is_found(shape: str, tmp_path: Path) 
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "pattern", ["{q},{a}", "{q}\t{a}", "{q} | {a}", "| {q} | {a} |", "Q: {q}\nA: {a}\n", "{q}\n{a}"]
 )

@@ -67,6 +67,7 @@ def write(root: Path, name: str, rows: list[str]) -> None:
     (root / name).write_text("\n".join(rows) + "\n", "utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["data.jsonl", "data.txt"])
 @pytest.mark.parametrize("written", WRITTEN)
 @pytest.mark.parametrize("script", SCRIPTS)

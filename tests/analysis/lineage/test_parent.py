@@ -26,6 +26,7 @@ def duel(tmp_path: Path, suspect: Weights, dtype: str = "F32") -> tuple[str | No
     return min(found.parents, default=None), found.duels[0].share
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["F32", "BF16"])
 @pytest.mark.parametrize("strength", [0.01, 0.3, 0.8])
 @pytest.mark.parametrize("parent", ["first", "second"])
