@@ -78,6 +78,7 @@ def test_the_table_of_removals_covers_every_file_of_the_release(tmp_path: Path) 
     assert set(built.files()) == named | twins | shards
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("removal", REMOVALS)
 def test_what_is_taken_away_is_missed(tmp_path: Path, removal: str) -> None:
     built = build(tmp_path / "r", seed=len(removal))
@@ -151,6 +152,7 @@ def never_made_good(tmp_path: Path, name: str, removals: list[str]) -> None:
         assert built.audit().verdict.outcome != "PASSED", removal
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAIRS)
 def test_taking_away_never_makes_good(tmp_path: Path, name: str) -> None:
     start = PAIRS.index(name)

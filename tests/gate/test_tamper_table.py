@@ -28,6 +28,7 @@ def test_a_good_release_passes(tmp_path: Path, seed: int, folders: bool) -> None
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BY_NAME)
 def test_each_change_fails_its_rule(tmp_path: Path, name: str) -> None:
     case = BY_NAME[name]
