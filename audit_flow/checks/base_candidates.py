@@ -11,6 +11,7 @@ from audit_flow.checks.interface import (
     nothing_to_judge,
     passed,
     unproven,
+    with_relation,
 )
 from audit_flow.model import (
     BaseCandidate,
@@ -87,8 +88,8 @@ def _judge(claim: BaseModelClaim, record: LineageRecord, params: CandidateParams
     candidates, compared = list(record.of(BaseCandidate)), list(record.of(WeightComparison))
     named = [c for c in compared if _is_named(c.candidate, claim)]
     if named and (named[0].tests or named[0].decision != "not decided"):
-        claimed = [c for c in record.of(BaseModelClaim) if c is not claim]
-        return _by_weights(claim, named[0], compared, params, claimed)
+        claimed = [with_relation(c, record) for c in record.of(BaseModelClaim) if c is not claim]
+        return _by_weights(with_relation(claim, record), named[0], compared, params, claimed)
     evidence = tuple(c.id for c in (*candidates, *compared))
     told = "; ".join([*map(_told, candidates), *map(_compared, compared)])
     words = "no candidate of this name was compared"

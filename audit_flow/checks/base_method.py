@@ -5,11 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from audit_flow.checks.interface import NoParams, Result, failed, nothing_to_judge, passed, unproven
+from audit_flow.checks.interface import (
+    NoParams,
+    Result,
+    failed,
+    nothing_to_judge,
+    passed,
+    unproven,
+    with_relation,
+)
 from audit_flow.model import (
     BaseCandidate,
     BaseModelClaim,
-    CardClaims,
     ClaimKind,
     Frozen,
     LineageRecord,
@@ -24,7 +31,9 @@ _METHOD = {"method", "training-method", "fine-tuning", "finetuning"}
 _FULL = re.compile(r"\bfull\b", re.IGNORECASE)
 # "LoRA on the full data": who names an adapter claims one, whatever else is full; and what is
 # denied is not claimed, as in "LoRA, not full fine-tuning".
-_DENIED = re.compile(r"\b(?:not?|without|instead of|rather than)\b[^,;.()]*", re.IGNORECASE)
+_DENIED = re.compile(
+    r"\b(?:not?|without|instead of|rather than)\b(?:(?!\bbut\b)[^,;.()])*", re.IGNORECASE
+)
 _ADAPTER = re.compile(r"lora\b|\badapters?\b|\bpeft\b", re.IGNORECASE)
 
 
@@ -45,18 +54,9 @@ class MethodFits:
         del params
         claims = list(record.of(BaseModelClaim))
         for claim in claims:
-            yield _judge(_with_relation(claim, record), record)
+            yield _judge(with_relation(claim, record), record)
         if not claims:
             yield nothing_to_judge("base model", "no base model is claimed", "no contradiction")
-
-
-def _with_relation(claim: BaseModelClaim, record: LineageRecord) -> BaseModelClaim:
-    """Return the claim with the card's word on how it was made, where it has none itself."""
-    if claim.relation is not None:
-        return claim
-    bases = (b for card in record.of(CardClaims) for b in card.bases)
-    same = (b.relation for b in bases if b.base.casefold() == claim.base.casefold() and b.relation)
-    return claim.model_copy(update={"relation": next(same, None)})
 
 
 def _judge(claim: BaseModelClaim, record: LineageRecord) -> Result:

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 from audit_flow.model import (
     NOTHING_TO_JUDGE,
+    BaseModelClaim,
+    CardClaims,
     ClaimKind,
     Frozen,
     Gap,
@@ -143,3 +145,12 @@ def base_edge(record: LineageRecord) -> Link | None:
     bases = {w.id for w in record.of(WeightsDigest) if w.role == "base"}
     edges = (x for x in record.links if x.relation == "used" and x.source in bases)
     return next(edges, None)
+
+
+def with_relation(claim: BaseModelClaim, record: LineageRecord) -> BaseModelClaim:
+    """Return the claim with the card's word on how it was made, where it has none itself."""
+    if claim.relation is not None:
+        return claim
+    bases = (b for card in record.of(CardClaims) for b in card.bases)
+    same = (b.relation for b in bases if b.base.casefold() == claim.base.casefold() and b.relation)
+    return claim.model_copy(update={"relation": next(same, None)})

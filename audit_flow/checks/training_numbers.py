@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from audit_flow.analysis.accelerators import find_accelerator
-from audit_flow.analysis.compute import close, most_steps, steps_of_epochs
+from audit_flow.analysis.compute import close, most_steps, run_tokens, steps_of_epochs
 from audit_flow.analysis.moments import seconds_between
 from audit_flow.checks.interface import NoParams, Result, failed, nothing_to_judge, passed, unproven
-from audit_flow.linking import JobGroup, differences, job_groups, used_gpus, used_hours
+from audit_flow.linking import JobGroup, differences, given_gpus, job_groups, used_gpus, used_hours
 from audit_flow.linking import planned as plan
 from audit_flow.model import ClaimKind, Frozen, GpuJob, LineageRecord
 
 # Schedulers count the minutes around a run.
 _SLACK = 1.05
+# Trainers write sums of a last, partial batch.
+_PARTIAL = 1.05
 Difference = tuple[str, str, str]
 
 
@@ -221,4 +223,60 @@ def _models(group: JobGroup) -> Iterator[Difference]:
             yield "GPU model", f"{other.name} ({first.source})", f"{chip.name} ({job.source})"
 
 
-_TESTS = (_batches, _epochs, plan.tokens, plan.epochs, plan.world, _ends, _logs_differ, _machines)
+def _planned_tokens(group: JobGroup) -> Iterator[Difference]:
+    """Tokens seen are at most those of full sequences; preference training sees two of each."""
+    batch, lengths = plan.most_examples(group), plan.lengths(group)
+    if plan.is_paired(group) or not batch or not lengths:
+        return
+    length = max(lengths)
+    for job in group.jobs:
+        steps = job.steps or group.steps
+        if job.tokens and steps:
+            most = run_tokens(most_steps(steps, job.step_interval), batch, length)
+            if job.tokens > most * _PARTIAL:
+                yield (
+                    "tokens",
+                    f"at most {steps} × {batch} × {length} = {most:.4g}",
+                    f"{job.tokens} ({job.source})",
+                )
+
+
+def _planned_epochs(group: JobGroup) -> Iterator[Difference]:
+    """Steps take no more examples than the epochs over all rows of the data hold.
+
+    Fewer are honest: rows are packed, filtered, held out. More are pieces of long rows, which are
+    full: then the data is long enough for them.
+    """
+    rows, batch, lengths = plan.rows(group), plan.least_examples(group), plan.lengths(group)
+    if plan.is_paired(group) or not (rows and batch and lengths):
+        return
+    size = sum(d.size for d in group.datasets)
+    for job in group.trainers:
+        # A stream without an end has no epochs: transformers plans sys.maxsize of them.
+        if job.examples or not (job.steps and job.epochs and job.planned_epochs):
+            continue
+        span = steps_of_epochs(rows, batch, job.epochs, 1)
+        pieces = job.steps * batch / job.epochs * min(lengths)
+        # A token is a byte or more of the data, but for marks at both ends of a row.
+        if job.steps > span.high and pieces > _PARTIAL * (size + 2 * rows):
+            yield (
+                "epochs",
+                f"at most {span.high:.0f} steps for {job.epochs:g} epochs of {rows} rows, "
+                f"{batch} a step",
+                f"{job.steps} steps ({job.source})",
+            )
+
+
+def _processes(group: JobGroup) -> Iterator[Difference]:
+    """A job that is configured with more processes than it was given GPUs did not run so."""
+    gpus, named = given_gpus(group.accounts), plan.processes(group)
+    # Schedulers count such a card as one GPU or as two; programs see two.
+    two = any("mi250" in (a.gpu_model or "").casefold() for a in group.accounts)
+    if gpus and named and min(named) > gpus * (2 if two else 1):
+        source = group.accounts[0].source
+        yield "processes", f"at most {gpus} GPUs ({source})", f"{min(named)} configured"
+
+
+_TESTS = (
+    _batches, _epochs, _planned_tokens, _planned_epochs, _processes, _ends, _logs_differ, _machines,
+)  # fmt: skip

@@ -10,17 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from audit_flow.analysis.compute import most_steps, run_tokens, steps_of_epochs
 from audit_flow.analysis.quantities import whole
 from audit_flow.analysis.training_names import plain, setting
 from audit_flow.linking.accounts import given_gpus
 from audit_flow.linking.jobs import JobGroup
 from audit_flow.model import GpuJob
 
-Difference = tuple[str, str, str]
 _PAIRED = ("dpo", "orpo", "kto", "simpo", "grpo", "ppo", "rlhf", "rloo", "reward", "preference")
-# Trainers write sums of a last, partial batch.
-_SLACK = 1.05
 _OPTION = re.compile(r"(?<![\w.])-{0,2}\+{0,2}([A-Za-z][\w./-]*)(?:=| +)(\d+)(?![\w.])")
 # Names that mean the processes of all nodes; "num_gpus" may be those of one.
 _ALL_PROCESSES = re.compile(r"(?:^|[/.])(?:ddp |distributed )?world size$")
@@ -66,60 +62,6 @@ def most_product(group: JobGroup) -> int | None:
     return max(each) * max(times) * max(world) if each and times and world else None
 
 
-def tokens(group: JobGroup) -> Iterator[Difference]:
-    """Tokens seen are at most those of full sequences; preference training sees two of each."""
-    batch, lengths = most_examples(group), _lengths(group)
-    if _is_paired(group) or not batch or not lengths:
-        return
-    length = max(lengths)
-    for job in group.jobs:
-        steps = job.steps or group.steps
-        if job.tokens and steps:
-            most = run_tokens(most_steps(steps, job.step_interval), batch, length)
-            if job.tokens > most * _SLACK:
-                yield (
-                    "tokens",
-                    f"at most {steps} × {batch} × {length} = {most:.4g}",
-                    f"{job.tokens} ({job.source})",
-                )
-
-
-def epochs(group: JobGroup) -> Iterator[Difference]:
-    """Steps take no more examples than the epochs over all rows of the data hold.
-
-    Fewer are honest: rows are packed, filtered, held out. More are pieces of long rows, which are
-    full: then the data is long enough for them.
-    """
-    rows, batch, lengths = _rows(group), _least_examples(group), _lengths(group)
-    if _is_paired(group) or not (rows and batch and lengths):
-        return
-    size = sum(d.size for d in group.datasets)
-    for job in group.trainers:
-        # A stream without an end has no epochs: transformers plans sys.maxsize of them.
-        if job.examples or not (job.steps and job.epochs and job.planned_epochs):
-            continue
-        span = steps_of_epochs(rows, batch, job.epochs, 1)
-        pieces = job.steps * batch / job.epochs * min(lengths)
-        # A token is a byte or more of the data, but for marks at both ends of a row.
-        if job.steps > span.high and pieces > _SLACK * (size + 2 * rows):
-            yield (
-                "epochs",
-                f"at most {span.high:.0f} steps for {job.epochs:g} epochs of {rows} rows, "
-                f"{batch} a step",
-                f"{job.steps} steps ({job.source})",
-            )
-
-
-def world(group: JobGroup) -> Iterator[Difference]:
-    """A job that is configured with more processes than it was given GPUs did not run so."""
-    gpus, named = given_gpus(group.accounts), processes(group)
-    # Schedulers count such a card as one GPU or as two; programs see two.
-    two = any("mi250" in (a.gpu_model or "").casefold() for a in group.accounts)
-    if gpus and named and min(named) > gpus * (2 if two else 1):
-        source = group.accounts[0].source
-        yield "processes", f"at most {gpus} GPUs ({source})", f"{min(named)} configured"
-
-
 def _settings(group: JobGroup) -> Iterator[tuple[str, str]]:
     for config in group.configs:
         yield from ((v.name, v.value) for v in config.values)
@@ -131,7 +73,8 @@ def _logged(group: JobGroup, field: str) -> list[int]:
     return [n for j in group.trainers if (n := getattr(j, field))]
 
 
-def _lengths(group: JobGroup) -> list[int]:
+def lengths(group: JobGroup) -> list[int]:
+    """Return what is said of the tokens of a sequence: by logs, else by the configuration."""
     return [n for j in group.jobs if (n := j.sequence_length)] or stated(group, "sequence_length")
 
 
@@ -143,7 +86,7 @@ def _most_processes(group: JobGroup) -> list[int]:
     return [*stated(group, "world_size"), *([gpus] if gpus else [])]
 
 
-def _least_examples(group: JobGroup) -> int | None:
+def least_examples(group: JobGroup) -> int | None:
     """Return the fewest examples that one step can have taken; None if nobody says."""
     if group.global_batch:
         return group.global_batch
@@ -161,7 +104,7 @@ def _least_examples(group: JobGroup) -> int | None:
     return each * times * ranks or None
 
 
-def _rows(group: JobGroup) -> int | None:
+def rows(group: JobGroup) -> int | None:
     """Return the rows of the job's data, if all of it is named and each is one example."""
     if group.stage is None or any(_REPEATED.search(plain(n)) for n, _ in _settings(group)):
         return None
@@ -184,7 +127,7 @@ def _is_within(path: str, named: set[str]) -> bool:
     return any(f"{path}/".startswith(f"{n}/") or n.startswith(f"{path}/") for n in named)
 
 
-def _is_paired(group: JobGroup) -> bool:
+def is_paired(group: JobGroup) -> bool:
     """Say whether names tell of preference training or reinforcement learning."""
     words = " ".join([group.about, group.stage.command or "" if group.stage else "",
                       *(c.source for c in group.configs), *map(_names, group.jobs)])  # fmt: skip

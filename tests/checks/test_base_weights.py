@@ -12,6 +12,7 @@ from audit_flow.checks.interface import NoParams
 from audit_flow.linking import link
 from audit_flow.model import (
     BaseModelClaim,
+    CardClaims,
     Claim,
     Digest,
     Gap,
@@ -166,6 +167,20 @@ def test_a_merge_has_several_parents(name: str) -> None:
         assert "org/other, which is claimed as well" in results[0].message
 
 
+def test_the_cards_relation_counts_where_the_manifest_names_none() -> None:
+    card = CardClaims(
+        id="card", source="README.md", trust=Trust.SELF_REPORTED,
+        bases=(BaseModelClaim(id="b", base="org/base", relation="finetune", source="README.md"),),
+    )  # fmt: skip
+    claims = tuple(
+        BaseModelClaim(id=f"base-model:{b}", base=b, source="release.yaml")
+        for b in ("org/base", "org/other")
+    )
+    evidence = (card, compared(parent="other", rival="org/other"), OTHER)
+    results = BaseCandidates().run(link(Subject(name="it"), claims, evidence), CandidateParams())
+    assert next(iter(results)).outcome.value == "FAILED"
+
+
 def test_a_nearer_one_that_nobody_claims_fails_a_merge_too() -> None:
     third = compared("org/third", parent="this")
     made = record(compared(parent="other", rival="org/third"), third, relation="merge")
@@ -186,6 +201,11 @@ METHODS = {
         {"method": "QLoRA on the full dataset"},
         change("low-rank", 8),
         "PASSED",
+    ),
+    "no adapter but full": (
+        {"method": "not LoRA but full fine-tuning"},
+        change("low-rank", 8),
+        "FAILED",
     ),
     "full, and no adapter": (
         {"method": "full fine-tune (no LoRA)"},

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from audit_flow.checks.training_agreement import _resources
+from audit_flow.checks.training_numbers import _planned_epochs, _planned_tokens, _processes
 from audit_flow.linking import JobGroup
-from audit_flow.linking import planned as plan
 from audit_flow.model import (
     ConfigValue,
     DatasetDigest,
@@ -80,7 +80,7 @@ def group(run: Run, log: GpuJob, settings: TrainingConfig, gpus: int | None = No
 
 
 def told(of: JobGroup) -> set[str]:
-    found = [*plan.tokens(of), *plan.epochs(of), *plan.world(of)]
+    found = [*_planned_tokens(of), *_planned_epochs(of), *_processes(of)]
     return {what for what, *_ in found}
 
 
@@ -161,7 +161,7 @@ def test_more_processes_than_gpus_are_told(seed: int) -> None:
     assert [same for *_, same in _resources(of)] == [False]
     again = account("sacct.txt", gpus=run.gpus, restarts=1)
     many = config(run, world_size=4 * run.gpus)
-    assert not list(plan.world(replace(of, jobs=(again, state(run)), configs=(many,))))
+    assert not list(_processes(replace(of, jobs=(again, state(run)), configs=(many,))))
 
 
 @pytest.mark.parametrize(("factor", "expected"), [(1, True), (0.5, True), (2, False)])
@@ -179,4 +179,4 @@ def test_a_card_of_two_dies_has_two_processes(model: str, expected: set[str]) ->
     given = account("sacct.txt", gpus=run.gpus, gpu_model=model)
     twice = config(run, world_size=2 * run.gpus)
     of = replace(group(run, state(run), twice), jobs=(given, state(run)))
-    assert {what for what, *_ in plan.world(of)} == expected
+    assert {what for what, *_ in _processes(of)} == expected
