@@ -108,6 +108,7 @@ def test_short_items_are_found_however_they_are_written(
     assert sorted(map(int, search(ItemIndex(items), tmp_path, name))) == list(range(15))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("filler", ["ß", "界", "x\u00a0", "“é” ", "ΐ", "\u0390\u00a0", "字\u200b"])
 def test_items_across_the_ends_of_blocks_are_found(filler: str, tmp_path: Path) -> None:
     rng = random.Random(filler)

@@ -127,6 +127,7 @@ def test_a_page_of_the_dashboard_is_led_back_to(address: str) -> None:
     assert local(address) == address
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", FOREIGN)
 def test_nobody_is_led_away_after_signing_in(desk: Served, address: str) -> None:
     assert local(address) == "/"

@@ -27,6 +27,7 @@ def sandbox() -> Sandbox:
     return Sandbox()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", CASES, ids=lambda k: f"{k.target}/{k.path.name}")
 def test_a_case_that_broke_a_reader_breaks_it_no_more(
     kept: Kept, tmp_path: Path, sandbox: Sandbox
@@ -47,6 +48,7 @@ def _place(target: Target, seed: Seed, root: Path) -> Place:
     return Place(root.resolve(), seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS, ids=lambda t: t.name)
 def test_a_good_sample_is_read(target: Target, tmp_path: Path) -> None:
     """A target whose samples are all refused never comes to the reader's later lines."""

@@ -132,6 +132,7 @@ LIES: tuple[dict[str, Any], ...] = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lie", LIES, ids=str)
 @pytest.mark.parametrize("path", [SHARD, "config.json", "README.md"])
 def test_what_is_served_otherwise_is_never_accepted(

@@ -35,6 +35,7 @@ def order_of(built: Built, hub: HubServer) -> Order:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
 def test_a_release_that_fails_makes_no_request(case: Case, hub: HubServer, tmp_path: Path) -> None:
     built = build(tmp_path / "r", seed=3)

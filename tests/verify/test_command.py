@@ -96,6 +96,7 @@ def test_a_base_that_the_weights_are_bit_for_bit(
     assert found["base-model:acme/base"]["outcome"] == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [("no such thing!",), ("./nothing",), (REPO, "--policy", "nothing"),
